@@ -1,0 +1,3 @@
+fn main() {
+    let _ = bevy::prelude::App::new();
+}

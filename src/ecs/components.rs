@@ -1,0 +1,99 @@
+//! The components of a cartoon. [`CartoonGroup`] is the tag; it brings the others along.
+
+use std::sync::Arc;
+
+use bevy::prelude::*;
+
+use super::{CartoonModel, CartoonRequest, CartoonStatus};
+use crate::model::Tensor;
+
+/// Draws this entity's picture as a cartoon of a group of people.
+///
+/// On an entity with a `Sprite` (feature `sprite`) the sprite shows the cartoon as soon as it is ready; until then,
+/// and again when this component is removed, it shows its own picture. On any other entity, set [`CartoonSource`]
+/// and use [`CartoonOutput`] wherever an image goes.
+///
+/// ```no_run
+/// # use bevy::prelude::*;
+/// # use bevy_toonface::prelude::*;
+/// # fn setup(mut commands: Commands, assets: Res<AssetServer>) {
+/// commands.spawn((
+///     CartoonSource::Image(assets.load("ada.png")),
+///     CartoonGroup::new("woman"),
+/// ));
+/// # }
+/// ```
+#[derive(Component, Debug, Clone, PartialEq, Eq, Reflect)]
+#[reflect(Component)]
+#[require(Cartoon, CartoonSource, CartoonOutput, CartoonStatus, CartoonRequest)]
+pub struct CartoonGroup(pub String);
+
+impl CartoonGroup {
+    /// The group's name in the model's manifest: `woman`, `man`, `kid`, `elderly` in the bundled model.
+    pub fn new(name: impl Into<String>) -> Self {
+        Self(name.into())
+    }
+}
+
+/// How the cartoon is made.
+#[derive(Component, Debug, Clone, PartialEq, Reflect)]
+#[reflect(Component)]
+pub struct Cartoon {
+    /// The model. Default: `None`, the plugin's model ([`DefaultCartoonModel`](super::DefaultCartoonModel)).
+    pub model: Option<Handle<CartoonModel>>,
+    /// How much of the cartoon is blended over the picture. Range: `0.0` (the picture) to `1.0` (the cartoon), the
+    /// default. Values outside are clamped.
+    pub strength: f32,
+    /// When the cartoon is drawn anew.
+    pub update: Update,
+}
+
+impl Default for Cartoon {
+    fn default() -> Self {
+        Self { model: None, strength: 1.0, update: Update::default() }
+    }
+}
+
+/// When a cartoon is drawn anew.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Reflect)]
+pub enum Update {
+    /// When the picture, the group, the strength or the model changes: a still image costs nothing. The default.
+    #[default]
+    OnChange,
+    /// As often as the device keeps up with: for pictures that are drawn on the GPU.
+    Always,
+}
+
+/// The picture that becomes a cartoon. A sprite fills it in by itself.
+#[derive(Component, Debug, Clone, Default, PartialEq)]
+pub enum CartoonSource {
+    /// None yet.
+    #[default]
+    None,
+    /// An image of any size and aspect; transparent parts count as white. What is not square is padded with white.
+    Image(Handle<Image>),
+    /// The network's input itself, `[3, S, S]` in -1..1: for tools and tests.
+    Tensor(Arc<Tensor>),
+}
+
+/// The cartoon, as an image of the picture's size. Usable wherever an image is: materials, UI, sprites.
+///
+/// The handle is the default handle until the picture's size is known.
+#[derive(Component, Debug, Clone, Default, PartialEq, Reflect)]
+#[reflect(Component)]
+pub struct CartoonOutput {
+    /// The image that the GPU draws to.
+    pub image: Handle<Image>,
+}
+
+/// Asks for the network's tensors of this entity's cartoon, once for every update; they arrive as
+/// [`CartoonTensors`]. For tools and tests: reading back is slow.
+#[derive(Component, Debug, Clone, PartialEq)]
+pub struct CartoonTaps {
+    /// Names of the graph's outputs, such as `output`, `cam_logit`, `encode4`.
+    pub names: Vec<String>,
+}
+
+/// Tensors that [`CartoonTaps`] asked for, by name, with `input` first.
+#[derive(Component, Debug, Clone, Default, PartialEq)]
+pub struct CartoonTensors(pub Vec<(String, Tensor)>);

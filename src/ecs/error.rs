@@ -1,0 +1,94 @@
+//! What can go wrong with a cartoon at run time. The game goes on; the error stands in `CartoonStatus`.
+
+use thiserror::Error;
+
+/// Why an entity has no cartoon.
+#[derive(Debug, Clone, PartialEq, Error)]
+#[non_exhaustive]
+pub enum CartoonError {
+    /// The group's name is not in the model.
+    #[error("unknown group `{group}`: the model `{model}` knows {known:?}")]
+    UnknownGroup {
+        /// The name on the entity.
+        group: String,
+        /// The model's name.
+        model: String,
+        /// The names that exist.
+        known: Vec<String>,
+    },
+    /// The entity has a `CartoonGroup` but no picture.
+    #[error("no picture: add a `Sprite` with an image, or set `CartoonSource`")]
+    NoPicture,
+    /// The picture's file could not be loaded.
+    #[error("the picture `{path}` could not be loaded: {reason}")]
+    PictureFailed {
+        /// The asset path.
+        path: String,
+        /// The loader's reason.
+        reason: String,
+    },
+    /// The picture is too small to show a face.
+    #[error("the picture `{path}` is {width} x {height} pixels; it needs at least {min} on each side")]
+    PictureTooSmall {
+        /// The asset path.
+        path: String,
+        /// Width in pixels.
+        width: u32,
+        /// Height in pixels.
+        height: u32,
+        /// Smallest side that is taken.
+        min: u32,
+    },
+    /// The picture does not fit a texture of the device.
+    #[error("the picture `{path}` is {width} x {height} pixels; this device takes at most {max} on each side")]
+    PictureTooLarge {
+        /// The asset path.
+        path: String,
+        /// Width in pixels.
+        width: u32,
+        /// Height in pixels.
+        height: u32,
+        /// The device's limit.
+        max: u32,
+    },
+    /// The input tensor has another shape than the model takes.
+    #[error("the input tensor has shape {found:?}; the model `{model}` takes {expected:?} in -1..1")]
+    TensorShape {
+        /// The model's name.
+        model: String,
+        /// Shape of the tensor.
+        found: Vec<usize>,
+        /// Shape that the model takes.
+        expected: Vec<usize>,
+    },
+    /// The model's files could not be loaded.
+    #[error("the model `{path}` could not be loaded: {reason}")]
+    ModelFailed {
+        /// The manifest's asset path.
+        path: String,
+        /// The loader's reason, which names file and tensor.
+        reason: String,
+    },
+    /// The model cannot be planned for what was asked, such as an unknown tap.
+    #[error("the model `{model}` cannot run: {reason}")]
+    Plan {
+        /// The model's name.
+        model: String,
+        /// The planner's reason.
+        reason: String,
+    },
+    /// The device lacks what fragment-shader networks need.
+    #[error("this device cannot draw cartoons: {reason}")]
+    Device {
+        /// What is missing.
+        reason: String,
+    },
+    /// A shader did not compile on this device.
+    #[error("the shader of `{kernel}` does not compile on this device: {reason}")]
+    Pipeline {
+        /// The kernel.
+        kernel: String,
+        /// The compiler's reason.
+        reason: String,
+    },
+}

@@ -1,0 +1,19 @@
+//! What a game touches: components, the asset loader, the states a cartoon goes through. Nothing in here draws.
+
+mod asset;
+mod components;
+mod error;
+mod picture;
+mod plugin;
+mod request;
+#[cfg(feature = "sprite")]
+mod sprite;
+mod status;
+
+pub use asset::{CartoonLoadError, CartoonModel, CartoonModelLoader};
+pub use components::{Cartoon, CartoonGroup, CartoonOutput, CartoonSource, CartoonTaps, CartoonTensors, Update};
+pub use error::CartoonError;
+pub use picture::{MIN_PICTURE_SIDE, PictureLimits};
+pub use plugin::{CartoonPlugin, CartoonSettings, CartoonSystems, DefaultCartoonModel};
+pub use request::{CartoonRequest, Progress, RequestSource, Wanted};
+pub use status::CartoonStatus;

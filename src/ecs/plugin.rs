@@ -1,0 +1,249 @@
+//! Turns components into requests and progress into status.
+
+use bevy::asset::LoadState;
+use bevy::ecs::query::QueryData;
+use bevy::platform::collections::HashSet;
+use bevy::prelude::*;
+
+use super::picture::{output_image, picture_size};
+use super::request::{Progress, RequestSource, Wanted};
+use super::{
+    Cartoon, CartoonError, CartoonGroup, CartoonModel, CartoonOutput, CartoonRequest, CartoonSource, CartoonStatus,
+    CartoonTaps, PictureLimits, Update,
+};
+
+/// Order of the plugin's work in `PostUpdate`.
+#[derive(SystemSet, Debug, Clone, PartialEq, Eq, Hash)]
+pub enum CartoonSystems {
+    /// Sprites tell their picture, and show their cartoon once it is ready.
+    Sprites,
+    /// Components become requests to the GPU.
+    Request,
+    /// Progress becomes [`CartoonStatus`].
+    Status,
+}
+
+/// The model of all cartoons that name none.
+#[derive(Resource, Debug, Clone)]
+pub struct DefaultCartoonModel(pub Handle<CartoonModel>);
+
+/// Settings of the plugin.
+#[derive(Resource, Debug, Clone)]
+pub struct CartoonSettings {
+    /// Asset path of the default model's manifest.
+    pub model: String,
+    /// Most pictures in one chain of passes. Range: 1 to 64, default 8. More cost memory and share weights.
+    pub max_batch: usize,
+    /// Why this device cannot draw cartoons, if it cannot.
+    pub device_fault: Option<String>,
+}
+
+/// The ECS half of the plugin: components, requests, status.
+#[derive(Debug, Clone)]
+pub struct CartoonPlugin {
+    /// See [`CartoonSettings`].
+    pub settings: CartoonSettings,
+}
+
+impl Plugin for CartoonPlugin {
+    fn build(&self, app: &mut App) {
+        app.init_asset::<CartoonModel>()
+            .register_type::<CartoonGroup>()
+            .register_type::<Cartoon>()
+            .register_type::<CartoonOutput>()
+            .init_resource::<PictureLimits>()
+            .insert_resource(self.settings.clone())
+            .configure_sets(
+                PostUpdate,
+                (CartoonSystems::Sprites, CartoonSystems::Request, CartoonSystems::Status).chain(),
+            )
+            .add_systems(PreStartup, load_default_model)
+            .add_systems(
+                PostUpdate,
+                (update_requests.in_set(CartoonSystems::Request), update_status.in_set(CartoonSystems::Status)),
+            )
+            .add_observer(untag);
+        #[cfg(feature = "sprite")]
+        app.add_plugins(super::sprite::plugin);
+    }
+}
+
+fn load_default_model(mut commands: Commands, assets: Res<AssetServer>, settings: Res<CartoonSettings>) {
+    commands.insert_resource(DefaultCartoonModel(assets.load(settings.model.clone())));
+}
+
+/// Without the tag, nothing of the cartoon stays but the settings in [`Cartoon`].
+fn untag(removed: On<Remove, CartoonGroup>, mut commands: Commands) {
+    commands
+        .entity(removed.entity)
+        .try_remove::<(CartoonSource, CartoonOutput, CartoonStatus, CartoonRequest, Progress)>();
+}
+
+#[derive(QueryData)]
+#[query_data(mutable)]
+struct CartoonQuery {
+    entity: Entity,
+    group: &'static CartoonGroup,
+    cartoon: &'static Cartoon,
+    source: &'static CartoonSource,
+    output: &'static mut CartoonOutput,
+    request: &'static mut CartoonRequest,
+    status: &'static mut CartoonStatus,
+    taps: Option<&'static CartoonTaps>,
+    progress: Option<&'static Progress>,
+}
+
+/// The assets that requests are resolved against.
+#[derive(bevy::ecs::system::SystemParam)]
+struct Resolver<'w> {
+    assets: Res<'w, AssetServer>,
+    models: Res<'w, Assets<CartoonModel>>,
+    default_model: Option<Res<'w, DefaultCartoonModel>>,
+    settings: Res<'w, CartoonSettings>,
+    limits: Res<'w, PictureLimits>,
+}
+
+fn update_requests(
+    mut cartoons: Query<CartoonQuery>,
+    resolver: Resolver,
+    mut images: ResMut<Assets<Image>>,
+    mut image_events: MessageReader<AssetEvent<Image>>,
+    mut model_events: MessageReader<AssetEvent<CartoonModel>>,
+    mut commands: Commands,
+) {
+    let changed_images: HashSet<AssetId<Image>> = image_events
+        .read()
+        .filter_map(|e| if let AssetEvent::Modified { id } = e { Some(*id) } else { None })
+        .collect();
+    let changed_models: HashSet<AssetId<CartoonModel>> = model_events
+        .read()
+        .filter_map(|e| if let AssetEvent::Modified { id } = e { Some(*id) } else { None })
+        .collect();
+    for mut cartoon in &mut cartoons {
+        if cartoon.progress.is_none() {
+            commands.entity(cartoon.entity).try_insert(Progress::default());
+        }
+        let wanted = match resolve(&cartoon, &resolver, &images) {
+            Ok(Some((mut wanted, size))) => {
+                wanted.output = sized_output(&mut cartoon.output, size, &mut images);
+                Some(wanted)
+            }
+            Ok(None) => {
+                cartoon.status.set_if_neq(CartoonStatus::Loading);
+                None
+            }
+            Err(error) => {
+                fail(cartoon.entity, &mut cartoon.status, error);
+                None
+            }
+        };
+        let stale = wanted.as_ref().is_some_and(|w| {
+            changed_models.contains(&w.model)
+                || matches!(&w.source, RequestSource::Image(id) if changed_images.contains(id))
+        });
+        if stale || wanted != cartoon.request.wanted {
+            revise(&mut cartoon.request, wanted);
+        }
+    }
+}
+
+/// Marks a request for drawing, and remembers since when its picture is another one.
+fn revise(request: &mut CartoonRequest, wanted: Option<Wanted>) {
+    let source = |w: &Option<Wanted>| w.as_ref().map(|w| (w.source.clone(), w.output));
+    request.revision += 1;
+    if source(&request.wanted) != source(&wanted) {
+        request.source_revision = request.revision;
+    }
+    request.wanted = wanted;
+}
+
+/// Looks everything up. `None` while something loads.
+fn resolve(
+    cartoon: &CartoonQueryItem<'_, '_>,
+    resolver: &Resolver,
+    images: &Assets<Image>,
+) -> Result<Option<(Wanted, UVec2)>, CartoonError> {
+    if let Some(reason) = &resolver.settings.device_fault {
+        return Err(CartoonError::Device { reason: reason.clone() });
+    }
+    let default_model = resolver.default_model.as_ref().map(|m| &m.0);
+    let Some(handle) = cartoon.cartoon.model.as_ref().or(default_model) else { return Ok(None) };
+    let Some(model) = resolver.models.get(handle) else {
+        return match resolver.assets.get_load_state(handle) {
+            Some(LoadState::Failed(error)) => Err(CartoonError::ModelFailed {
+                path: handle.path().map_or_else(|| "(no path)".to_owned(), ToString::to_string),
+                reason: error.to_string(),
+            }),
+            _ => Ok(None),
+        };
+    };
+    let model = &model.model;
+    let group = model.group_index(&cartoon.group.0).map_err(|_| CartoonError::UnknownGroup {
+        group: cartoon.group.0.clone(),
+        model: model.manifest.name.clone(),
+        known: model.manifest.group_names(),
+    })?;
+    let (source, size) = match cartoon.source {
+        CartoonSource::None => return Err(CartoonError::NoPicture),
+        CartoonSource::Image(image) => match picture_size(image, images, &resolver.assets, *resolver.limits)? {
+            Some(size) => (RequestSource::Image(image.id()), size),
+            None => return Ok(None),
+        },
+        CartoonSource::Tensor(tensor) => {
+            let side = model.image_size();
+            check_tensor(&model.manifest.name, &tensor.dims, side)?;
+            (RequestSource::Tensor(tensor.clone()), UVec2::splat(side as u32))
+        }
+    };
+    let wanted = Wanted {
+        model: handle.id(),
+        group,
+        source,
+        output: AssetId::default(),
+        strength: cartoon.cartoon.strength.clamp(0.0, 1.0),
+        taps: cartoon.taps.map_or_else(Vec::new, |t| t.names.clone()),
+        always: cartoon.cartoon.update == Update::Always,
+    };
+    Ok(Some((wanted, size)))
+}
+
+fn check_tensor(model: &str, dims: &[usize], side: usize) -> Result<(), CartoonError> {
+    let expected = [3, side, side];
+    if dims == expected || dims == [1, 3, side, side] {
+        return Ok(());
+    }
+    Err(CartoonError::TensorShape { model: model.to_owned(), found: dims.to_vec(), expected: expected.to_vec() })
+}
+
+/// The output image, made anew only when the picture has another size.
+fn sized_output(output: &mut CartoonOutput, size: UVec2, images: &mut Assets<Image>) -> AssetId<Image> {
+    let fits = images.get(&output.image).is_some_and(|image| image.size() == size);
+    if !fits || output.image == Handle::default() {
+        output.image = images.add(output_image(size));
+    }
+    output.image.id()
+}
+
+fn update_status(mut cartoons: Query<(Entity, &CartoonRequest, &Progress, &mut CartoonStatus), With<CartoonGroup>>) {
+    for (entity, request, progress, mut status) in &mut cartoons {
+        if request.wanted.is_none() {
+            continue;
+        }
+        if let Some(error) = &progress.error {
+            fail(entity, &mut status, error.clone());
+        } else if progress.updates > 0 && progress.revision >= request.source_revision {
+            let (updates, milliseconds) = (progress.updates, progress.milliseconds);
+            status.set_if_neq(CartoonStatus::Running { updates, milliseconds });
+        } else {
+            status.set_if_neq(CartoonStatus::Ready);
+        }
+    }
+}
+
+/// Sets the status and logs the error once.
+fn fail(entity: Entity, status: &mut Mut<CartoonStatus>, error: CartoonError) {
+    if status.error() != Some(&error) {
+        error!("cartoon of {entity}: {error}");
+        **status = CartoonStatus::Failed(error);
+    }
+}

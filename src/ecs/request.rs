@@ -1,0 +1,60 @@
+//! What the ECS layer asks of the GPU layer, and what comes back.
+
+use std::sync::Arc;
+
+use bevy::prelude::*;
+
+use super::{CartoonError, CartoonModel};
+use crate::model::Tensor;
+
+/// Where the GPU finds the picture.
+#[derive(Debug, Clone, PartialEq)]
+pub enum RequestSource {
+    /// An image.
+    Image(AssetId<Image>),
+    /// The network's input itself.
+    Tensor(Arc<Tensor>),
+}
+
+/// One cartoon to draw. Written by the ECS layer, extracted by the GPU layer.
+#[derive(Component, Debug, Clone, Default)]
+pub struct CartoonRequest {
+    /// What to draw, or `None` while something is missing.
+    pub wanted: Option<Wanted>,
+    /// Grows whenever the cartoon has to be drawn anew.
+    pub revision: u64,
+    /// The revision with which the latest change of picture began.
+    pub source_revision: u64,
+}
+
+/// The parts of a request that exist.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Wanted {
+    /// The model.
+    pub model: AssetId<CartoonModel>,
+    /// Index of the group in the model.
+    pub group: usize,
+    /// The picture.
+    pub source: RequestSource,
+    /// The image to draw to.
+    pub output: AssetId<Image>,
+    /// Blend of cartoon over picture, 0..=1.
+    pub strength: f32,
+    /// Tensors to read back, by name.
+    pub taps: Vec<String>,
+    /// Draw again as soon as the device is free.
+    pub always: bool,
+}
+
+/// What the GPU layer has done for an entity.
+#[derive(Component, Debug, Clone, Default, PartialEq)]
+pub struct Progress {
+    /// The latest revision that is on the output image.
+    pub revision: u64,
+    /// Cartoons drawn.
+    pub updates: u64,
+    /// Milliseconds of the latest batch, from recording to completion.
+    pub milliseconds: f32,
+    /// Why nothing is drawn.
+    pub error: Option<CartoonError>,
+}

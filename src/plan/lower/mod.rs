@@ -1,0 +1,216 @@
+//! Graph to passes. Values stay lazy ([`View`]) as long as a reader can apply norm, ReLU, up-sampling and
+//! concatenation while it loads; a pass is made when a value has to exist.
+
+mod combine;
+mod conv;
+mod norm;
+mod vector;
+mod view;
+
+use std::collections::HashMap;
+
+use crate::model::{Graph, Model, NodeId, Op, Shape};
+
+use super::layout::Layout;
+use super::pass::{DrawSpec, PassSpec};
+use super::weights::WeightPacker;
+use super::{PlanError, PlanLimits};
+use norm::Statistics;
+pub(super) use view::{Part, View};
+
+/// A tensor before it has slots.
+#[derive(Debug)]
+pub(super) struct TensorSpec {
+    pub name: String,
+    pub shape: Shape,
+    pub layout: Layout,
+}
+
+/// Everything that lowering produces.
+pub(super) struct Lowered<'a> {
+    pub tensors: Vec<TensorSpec>,
+    pub passes: Vec<PassSpec>,
+    pub input: usize,
+    /// Requested results: name and tensor.
+    pub outputs: Vec<(String, usize)>,
+    pub packer: WeightPacker<'a>,
+}
+
+/// State of the walk over the graph.
+struct Lowering<'a> {
+    graph: &'a Graph,
+    limits: PlanLimits,
+    batch: usize,
+    packer: WeightPacker<'a>,
+    /// Readers of each node that are alive; a requested result counts as one.
+    users: Vec<Vec<NodeId>>,
+    requested: Vec<bool>,
+    values: Vec<Option<View>>,
+    tensors: Vec<TensorSpec>,
+    passes: Vec<PassSpec>,
+    /// Statistics of a tensor are shared by all its norms and pools.
+    statistics: HashMap<usize, Statistics>,
+    instance_norms: HashMap<usize, usize>,
+}
+
+/// Lowers the part of a model's graph that the results `outputs` need.
+pub(super) fn lower<'a>(
+    model: &'a Model,
+    limits: PlanLimits,
+    batch: usize,
+    outputs: &[String],
+) -> Result<Lowered<'a>, PlanError> {
+    let graph = &model.graph;
+    let wanted = outputs.iter().map(|name| find_output(graph, name)).collect::<Result<Vec<_>, _>>()?;
+    let alive = reachable(graph, &wanted);
+    let mut users = vec![Vec::new(); graph.nodes().len()];
+    for (i, node) in graph.nodes().iter().enumerate().filter(|(i, _)| alive[*i]) {
+        node.inputs.iter().for_each(|input| users[input.0].push(NodeId(i)));
+    }
+    let mut requested = vec![false; graph.nodes().len()];
+    wanted.iter().for_each(|id| requested[id.0] = true);
+
+    let mut lowering = Lowering {
+        graph,
+        limits,
+        batch,
+        packer: WeightPacker::new(graph, &model.weights),
+        users,
+        requested,
+        values: vec![None; graph.nodes().len()],
+        tensors: Vec::new(),
+        passes: Vec::new(),
+        statistics: HashMap::new(),
+        instance_norms: HashMap::new(),
+    };
+    let input = lowering.input()?;
+    for i in (0..graph.nodes().len()).filter(|i| alive[*i]) {
+        // Fusion may already have computed a later node.
+        if lowering.values[i].is_none() {
+            lowering.node(NodeId(i))?;
+        }
+        if lowering.requested[i] {
+            lowering.plain(NodeId(i))?;
+        }
+    }
+    let mut results = Vec::new();
+    for (name, id) in outputs.iter().zip(&wanted) {
+        results.push((name.clone(), lowering.plain(*id)?));
+    }
+    let Lowering { tensors, passes, packer, .. } = lowering;
+    Ok(Lowered { tensors, passes, input, outputs: results, packer })
+}
+
+fn find_output(graph: &Graph, name: &str) -> Result<NodeId, PlanError> {
+    graph.output(name).ok_or_else(|| PlanError::UnknownOutput {
+        output: name.to_owned(),
+        known: graph.outputs().iter().map(|(n, _)| n.clone()).collect(),
+    })
+}
+
+/// Which nodes the wanted ones depend on.
+fn reachable(graph: &Graph, wanted: &[NodeId]) -> Vec<bool> {
+    let mut alive = vec![false; graph.nodes().len()];
+    wanted.iter().for_each(|id| alive[id.0] = true);
+    for i in (0..alive.len()).rev() {
+        if alive[i] {
+            graph.nodes()[i].inputs.iter().for_each(|input| alive[input.0] = true);
+        }
+    }
+    alive
+}
+
+impl<'a> Lowering<'a> {
+    /// The picture always has a tensor, used or not: something has to be encoded into it.
+    fn input(&mut self) -> Result<usize, PlanError> {
+        let found = self.graph.nodes().iter().position(|n| n.op == Op::Input);
+        let Some(index) = found else {
+            return Err(PlanError::Unsupported {
+                node: "input".into(),
+                op: "input",
+                reason: "the graph has none".into(),
+            });
+        };
+        let tensor = self.tensor("input", self.graph.nodes()[index].shape)?;
+        self.values[index] = Some(View::plain(tensor));
+        Ok(tensor)
+    }
+
+    fn node(&mut self, id: NodeId) -> Result<(), PlanError> {
+        let node = self.graph.node(id);
+        let view = match &node.op {
+            Op::Input => return Err(self.unsupported(id, "a graph has one input")),
+            Op::Conv2d { .. } => return self.conv(id),
+            Op::InstanceNorm => self.instance_norm(id)?,
+            Op::LayerInstanceNorm { .. } | Op::AdaptiveLayerInstanceNorm { .. } => self.layer_norm(id)?,
+            Op::Relu => self.relu(id)?,
+            Op::Concat => self.concat(id)?,
+            Op::UpsampleNearest2 => self.upsample(id)?,
+            Op::ScaleChannels { .. } => self.scale_channels(id)?,
+            Op::Add | Op::Tanh | Op::AveragePool2 => View::plain(self.combine_node(id)?),
+            Op::GlobalAveragePool | Op::GlobalMaxPool => View::plain(self.global_pool(id)?),
+            Op::ChannelSum => View::plain(self.channel_sum(id)?),
+            Op::Linear { .. } => return self.linear(id),
+            Op::Mix { .. } => View::plain(self.mix(id)?),
+            Op::CamLogits { .. } => View::plain(self.cam_logits(id)?),
+        };
+        self.values[id.0] = Some(view);
+        Ok(())
+    }
+
+    /// The only reader of a node, if there is exactly one and the node itself is no result.
+    fn only_user(&self, id: NodeId) -> Option<NodeId> {
+        match self.users[id.0].as_slice() {
+            [user] if !self.requested[id.0] => Some(*user),
+            _ => None,
+        }
+    }
+
+    /// The view of an input that has been lowered.
+    fn view(&self, id: NodeId) -> Result<View, PlanError> {
+        self.values[id.0].clone().ok_or_else(|| self.unsupported(id, "it is used before it is computed"))
+    }
+
+    /// A node's value as a tensor of its own.
+    fn plain(&mut self, id: NodeId) -> Result<usize, PlanError> {
+        let view = self.view(id)?;
+        if let Some(tensor) = view.as_plain() {
+            return Ok(tensor);
+        }
+        let node = self.graph.node(id);
+        let tensor = self.materialise(&node.name, node.shape, &view)?;
+        self.values[id.0] = Some(View::plain(tensor));
+        Ok(tensor)
+    }
+
+    /// Declares a tensor in the layout of its shape.
+    fn tensor(&mut self, name: &str, shape: Shape) -> Result<usize, PlanError> {
+        let layout = Layout::tensor(shape, self.limits.planes, self.batch, self.limits.max_texture_size);
+        self.tensor_in(name, shape, layout)
+    }
+
+    fn tensor_in(&mut self, name: &str, shape: Shape, layout: Option<Layout>) -> Result<usize, PlanError> {
+        let layout = layout.ok_or_else(|| PlanError::TextureTooLarge {
+            node: name.to_owned(),
+            shape: shape.to_string(),
+            batch: self.batch,
+            planes: self.limits.planes,
+            limit: self.limits.max_texture_size,
+        })?;
+        self.tensors.push(TensorSpec { name: name.to_owned(), shape, layout });
+        Ok(self.tensors.len() - 1)
+    }
+
+    fn layout(&self, tensor: usize) -> Layout {
+        self.tensors[tensor].layout
+    }
+
+    fn emit(&mut self, label: &str, target: usize, draws: Vec<DrawSpec>) {
+        self.passes.push(PassSpec { label: label.to_owned(), target, draws });
+    }
+
+    fn unsupported(&self, id: NodeId, reason: &str) -> PlanError {
+        let node = self.graph.node(id);
+        PlanError::Unsupported { node: node.name.clone(), op: node.op.name(), reason: reason.to_owned() }
+    }
+}

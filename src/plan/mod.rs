@@ -1,0 +1,199 @@
+//! From a graph to a list of fragment passes. Pure and deterministic: it runs and is tested without a GPU.
+//!
+//! ```text
+//! Graph --lower--> passes over tensors --memory--> passes over texture slots
+//!             \--> weights as texels, parameter blocks in one buffer
+//! ```
+
+mod error;
+pub mod kernel;
+mod layout;
+mod limits;
+mod lower;
+mod memory;
+pub mod params;
+mod pass;
+mod table;
+mod weights;
+
+use std::collections::BTreeSet;
+
+pub use error::PlanError;
+pub use kernel::Kernel;
+pub use layout::{Layout, LayoutUniform, Rect};
+pub use limits::PlanLimits;
+pub use pass::{Draw, ParamsRef, Pass, PlannedTensor, Slot, TextureRef};
+pub use weights::{PackedWeights, WEIGHT_TEXTURE_WIDTH};
+
+use crate::model::Model;
+use lower::Lowered;
+use pass::{DrawSpec, Region, SourceSpec};
+
+/// Bytes between parameter blocks: the coarsest alignment of dynamic uniform offsets that a device may ask for.
+const PARAMS_ALIGN: usize = 256;
+
+/// What a plan is made for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlanOptions {
+    /// The device.
+    pub limits: PlanLimits,
+    /// Pictures in one chain of passes, at least 1.
+    pub batch: usize,
+    /// Results to keep, by name; `output` is the cartoon, the others are taps. What none of them needs is left out.
+    pub outputs: Vec<String>,
+}
+
+impl Default for PlanOptions {
+    /// One picture, the cartoon alone, on any WebGL2 device.
+    fn default() -> Self {
+        Self { limits: PlanLimits::default(), batch: 1, outputs: vec!["output".into()] }
+    }
+}
+
+/// Everything a recorder needs: passes in order, slots, weights and parameters.
+///
+/// `{}` prints it as a table.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Plan {
+    /// The model's name.
+    pub model: String,
+    /// What it was made for.
+    pub options: PlanOptions,
+    /// Distinct kernels, ascending; each is one pipeline.
+    pub kernels: Vec<Kernel>,
+    /// Textures.
+    pub slots: Vec<Slot>,
+    /// Tensors and the slots they live in.
+    pub tensors: Vec<PlannedTensor>,
+    /// Passes in order.
+    pub passes: Vec<Pass>,
+    /// Index of the tensor that the picture is encoded into.
+    pub input: usize,
+    /// Results by name, with the index of the tensor.
+    pub outputs: Vec<(String, usize)>,
+    /// Weights of all groups.
+    pub weights: PackedWeights,
+    /// Parameter blocks of all draws.
+    pub params: Vec<u8>,
+    /// Bytes of the largest set of tensors alive at once.
+    pub live_bytes: usize,
+}
+
+impl Plan {
+    /// Plans a model.
+    ///
+    /// # Errors
+    /// [`PlanError`] if a tensor or the weights do not fit the device, or an output is not known.
+    pub fn new(model: &Model, options: PlanOptions) -> Result<Self, PlanError> {
+        let options = PlanOptions { batch: options.batch.max(1), ..options };
+        let lowered = lower::lower(model, options.limits, options.batch, &options.outputs)?;
+        finish(model.manifest.name.clone(), options, model.graph.groups(), lowered)
+    }
+
+    /// Bytes of all slots.
+    pub fn slot_bytes(&self) -> usize {
+        self.slots.iter().map(Slot::bytes).sum()
+    }
+
+    /// The tensor of a result.
+    pub fn output(&self, name: &str) -> Option<&PlannedTensor> {
+        self.outputs.iter().find(|(n, _)| n == name).map(|(_, t)| &self.tensors[*t])
+    }
+
+    /// The tensor that the picture is encoded into.
+    pub fn input(&self) -> &PlannedTensor {
+        &self.tensors[self.input]
+    }
+}
+
+/// Places tensors in slots and weights in the texture, and writes the parameter buffer.
+fn finish(model: String, options: PlanOptions, groups: usize, lowered: Lowered<'_>) -> Result<Plan, PlanError> {
+    let Lowered { tensors, passes: specs, input, outputs, packer } = lowered;
+    let kept: Vec<usize> = outputs.iter().map(|(_, tensor)| *tensor).collect();
+    let assignment = memory::assign(&tensors, &specs, input, &kept);
+    let kernels: Vec<Kernel> =
+        specs.iter().flat_map(|p| &p.draws).map(|d| d.kernel).collect::<BTreeSet<_>>().into_iter().collect();
+
+    let bases = (packer.branch_base(), packer.branch_length());
+    let mut params = Params { bytes: Vec::new(), bases, groups };
+    let mut passes = Vec::new();
+    for spec in specs {
+        let layout = tensors[spec.target].layout;
+        let mut draws = Vec::new();
+        for draw in spec.draws {
+            let kernel = kernels.partition_point(|k| *k < draw.kernel);
+            let textures = draw.textures.iter().map(|(b, source)| (*b, place(*source, &assignment.planes))).collect();
+            let params = params.push(&draw);
+            let prototype = Draw { kernel, textures, rect: layout.whole(), params, item: None };
+            draws.extend(expand(&draw, &layout, &prototype));
+        }
+        passes.push(Pass { label: spec.label, target: spec.target, draws });
+    }
+    let tensors = tensors
+        .into_iter()
+        .zip(assignment.planes)
+        .map(|(t, slots)| PlannedTensor { name: t.name, shape: t.shape, layout: t.layout, slots })
+        .collect();
+    Ok(Plan {
+        model,
+        weights: packer.finish(options.limits.max_texture_size)?,
+        options,
+        kernels,
+        slots: assignment.slots,
+        tensors,
+        passes,
+        input,
+        outputs,
+        params: params.bytes,
+        live_bytes: assignment.live_bytes,
+    })
+}
+
+fn place(source: SourceSpec, planes: &[Vec<usize>]) -> TextureRef {
+    match source {
+        SourceSpec::Weights => TextureRef::Weights,
+        SourceSpec::Plane(tensor, plane) => TextureRef::Slot(planes[tensor][plane]),
+    }
+}
+
+/// The parameter buffer as it grows.
+struct Params {
+    bytes: Vec<u8>,
+    /// First texel and length of a group's weights.
+    bases: (usize, usize),
+    groups: usize,
+}
+
+impl Params {
+    fn push(&mut self, draw: &DrawSpec) -> ParamsRef {
+        let (base, length) = self.bases;
+        let offset = self.bytes.len() as u32;
+        let stride = draw.params.bytes.len().next_multiple_of(PARAMS_ALIGN);
+        let groups = if draw.params.is_per_group() { self.groups } else { 1 };
+        for group in 0..groups {
+            self.bytes.extend(draw.params.place(base, length, group));
+            self.bytes.resize(self.bytes.len().next_multiple_of(PARAMS_ALIGN), 0);
+        }
+        ParamsRef { offset, group_stride: if groups > 1 { stride as u32 } else { 0 } }
+    }
+}
+
+/// A draw that serves all pictures stays one; branch draws and parts of a grid become one a picture and rectangle.
+fn expand(spec: &DrawSpec, layout: &Layout, prototype: &Draw) -> Vec<Draw> {
+    let per_item = |tiles: std::ops::Range<usize>| -> Vec<Draw> {
+        (0..layout.batch)
+            .flat_map(|item| layout.rects(item, tiles.clone()).into_iter().map(move |rect| (item, rect)))
+            .map(|(item, rect)| Draw { rect, item: Some(item), ..prototype.clone() })
+            .collect()
+    };
+    match &spec.region {
+        Region::Whole if !spec.params.is_per_group() => vec![prototype.clone()],
+        Region::Whole => per_item(0..layout.tiles),
+        Region::Tiles(tiles) => per_item(tiles.clone()),
+        Region::Tile { item, tile } => {
+            let rect = layout.rects(*item, *tile..tile + 1)[0];
+            vec![Draw { rect, item: Some(*item), ..prototype.clone() }]
+        }
+        Region::Rect(rect) => vec![Draw { rect: *rect, ..prototype.clone() }],
+    }
+}

@@ -1,0 +1,173 @@
+//! A plan's passes, as data that a recorder only has to walk.
+
+use super::kernel::Kernel;
+use super::layout::{Layout, Rect};
+use crate::model::Shape;
+
+/// A texture of a tensor, or the weights.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum TextureRef {
+    /// The weight texture.
+    Weights,
+    /// A slot, by index.
+    Slot(usize),
+}
+
+/// A texture that tensors take turns in. All are R32F.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Slot {
+    /// Width in texels.
+    pub width: usize,
+    /// Height in texels.
+    pub height: usize,
+}
+
+impl Slot {
+    /// Bytes in R32F.
+    pub fn bytes(&self) -> usize {
+        self.width * self.height * 4
+    }
+}
+
+/// A tensor of the plan.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PlannedTensor {
+    /// The node that it is the result of.
+    pub name: String,
+    /// Shape of one picture.
+    pub shape: Shape,
+    /// Where its values lie.
+    pub layout: Layout,
+    /// The slot of each plane.
+    pub slots: Vec<usize>,
+}
+
+/// The parameter block of a draw: `offset + group * group_stride` bytes into the plan's buffer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ParamsRef {
+    /// Bytes to the block of group 0.
+    pub offset: u32,
+    /// Bytes from group to group; 0 where the weights are shared.
+    pub group_stride: u32,
+}
+
+/// One scissored fullscreen triangle.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Draw {
+    /// Index into [`Plan::kernels`](super::Plan::kernels).
+    pub kernel: usize,
+    /// Textures by binding, in ascending order.
+    pub textures: Vec<(u32, TextureRef)>,
+    /// Scissor rectangle.
+    pub rect: Rect,
+    /// Parameters.
+    pub params: ParamsRef,
+    /// The picture whose group picks the parameters, or `None` if the draw serves all pictures.
+    pub item: Option<usize>,
+}
+
+/// One render pass: the colour attachments and what is drawn to them.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Pass {
+    /// The node's name, for labels and tables.
+    pub label: String,
+    /// Index of the tensor that is written, into [`Plan::tensors`](super::Plan::tensors).
+    pub target: usize,
+    /// Draws; they cover the target's tiles exactly.
+    pub draws: Vec<Draw>,
+}
+
+/// A pass before slots are assigned.
+#[derive(Debug)]
+pub(super) struct PassSpec {
+    pub label: String,
+    pub target: usize,
+    pub draws: Vec<DrawSpec>,
+}
+
+/// A draw before slots are assigned and weights are placed.
+#[derive(Debug)]
+pub(super) struct DrawSpec {
+    pub kernel: Kernel,
+    pub textures: Vec<(u32, SourceSpec)>,
+    pub region: Region,
+    pub params: ParamBlock,
+}
+
+/// What a binding reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum SourceSpec {
+    Weights,
+    /// Tensor and plane.
+    Plane(usize, usize),
+}
+
+/// What a draw covers.
+#[derive(Debug, Clone)]
+pub(super) enum Region {
+    /// All tiles of all pictures.
+    Whole,
+    /// Some tiles of all pictures.
+    Tiles(std::ops::Range<usize>),
+    /// One tile of one picture.
+    Tile { item: usize, tile: usize },
+    /// A rectangle.
+    Rect(Rect),
+}
+
+/// A parameter block whose weight offsets still lack their region's base.
+#[derive(Debug, Clone)]
+pub(super) struct ParamBlock {
+    pub bytes: Vec<u8>,
+    pub patches: Vec<(usize, Patch)>,
+}
+
+/// What is added to the 32-bit word at an offset when weights are placed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Patch {
+    /// The base of the picture's group.
+    Branch,
+    /// The base of the first group.
+    FirstBranch,
+    /// The length of a group's region.
+    BranchLength,
+}
+
+impl ParamBlock {
+    pub fn new(params: &impl bytemuck::NoUninit) -> Self {
+        Self { bytes: bytemuck::bytes_of(params).to_vec(), patches: Vec::new() }
+    }
+
+    /// Marks the word at byte `offset` for a base if `owner` is a branch.
+    pub fn weight(mut self, offset: usize, owner: crate::model::Owner) -> Self {
+        if owner == crate::model::Owner::Branch {
+            self.patches.push((offset, Patch::Branch));
+        }
+        self
+    }
+
+    pub fn patch(mut self, offset: usize, patch: Patch) -> Self {
+        self.patches.push((offset, patch));
+        self
+    }
+
+    pub fn is_per_group(&self) -> bool {
+        self.patches.iter().any(|(_, p)| *p == Patch::Branch)
+    }
+
+    /// The finished bytes for a group.
+    pub fn place(&self, branch_base: usize, branch_length: usize, group: usize) -> Vec<u8> {
+        let mut bytes = self.bytes.clone();
+        for (offset, patch) in &self.patches {
+            let add = match patch {
+                Patch::Branch => branch_base + group * branch_length,
+                Patch::FirstBranch => branch_base,
+                Patch::BranchLength => branch_length,
+            };
+            let word = &mut bytes[*offset..*offset + 4];
+            let value = i32::from_le_bytes([word[0], word[1], word[2], word[3]]) + add as i32;
+            word.copy_from_slice(&value.to_le_bytes());
+        }
+        bytes
+    }
+}

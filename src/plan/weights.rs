@@ -1,0 +1,123 @@
+//! Packs the weights of trunk and branches into the texels of one RGBA32F texture.
+//!
+//! The trunk comes first, then one region of equal length a group. A parameter block holds offsets inside its
+//! region; the region's base is added when the plan is finished, for branch weights once a group. So another group is
+//! another parameter offset: no upload, no new binding.
+
+use crate::model::{Graph, Owner, ParamId, Weights};
+
+use super::PlanError;
+
+/// Width of the weight texture. A power of two: the shaders address it with a mask and a shift.
+pub const WEIGHT_TEXTURE_WIDTH: usize = 1024;
+
+/// Weights as the shaders read them.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct PackedWeights {
+    /// RGBA texels, row by row, [`WEIGHT_TEXTURE_WIDTH`] a row, the last row filled with zeros.
+    pub texels: Vec<[f32; 4]>,
+}
+
+impl PackedWeights {
+    /// Rows of the texture.
+    pub fn height(&self) -> usize {
+        self.texels.len() / WEIGHT_TEXTURE_WIDTH
+    }
+
+    /// Bytes of the texture.
+    pub fn bytes(&self) -> usize {
+        std::mem::size_of_val(self.texels.as_slice())
+    }
+}
+
+/// A place in the weight texture, relative to its owner's region.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct WeightRef {
+    pub owner: Owner,
+    pub offset: usize,
+}
+
+/// Collects texels while the graph is lowered.
+pub(super) struct WeightPacker<'a> {
+    graph: &'a Graph,
+    weights: &'a Weights,
+    trunk: Vec<[f32; 4]>,
+    branches: Vec<Vec<[f32; 4]>>,
+}
+
+impl<'a> WeightPacker<'a> {
+    pub fn new(graph: &'a Graph, weights: &'a Weights) -> Self {
+        Self { graph, weights, trunk: Vec::new(), branches: vec![Vec::new(); graph.groups()] }
+    }
+
+    /// Appends what `pack` makes of each group's weights (once, for the trunk) to the owner's region.
+    pub fn push(
+        &mut self,
+        owner: Owner,
+        pack: impl Fn(&Source<'_>) -> Result<Vec<[f32; 4]>, PlanError>,
+    ) -> Result<WeightRef, PlanError> {
+        let Self { graph, weights, trunk, branches } = self;
+        let source = |group| Source { graph, weights, group };
+        let offset = match owner {
+            Owner::Trunk => append(trunk, pack(&source(0))?),
+            Owner::Branch => {
+                let mut offset = 0;
+                for (group, region) in branches.iter_mut().enumerate() {
+                    offset = append(region, pack(&source(group))?);
+                }
+                offset
+            }
+        };
+        Ok(WeightRef { owner, offset })
+    }
+
+    /// Texel of the first group's region, once all is packed.
+    pub fn branch_base(&self) -> usize {
+        self.trunk.len()
+    }
+
+    /// Texels of one group's region.
+    pub fn branch_length(&self) -> usize {
+        self.branches[0].len()
+    }
+
+    pub fn finish(self, max_size: usize) -> Result<PackedWeights, PlanError> {
+        let mut texels = self.trunk;
+        self.branches.into_iter().for_each(|region| texels.extend(region));
+        let height = texels.len().div_ceil(WEIGHT_TEXTURE_WIDTH).max(1);
+        if height > max_size {
+            return Err(PlanError::WeightsTooLarge { width: WEIGHT_TEXTURE_WIDTH, height, limit: max_size });
+        }
+        texels.resize(height * WEIGHT_TEXTURE_WIDTH, [0.0; 4]);
+        Ok(PackedWeights { texels })
+    }
+}
+
+fn append(region: &mut Vec<[f32; 4]>, texels: Vec<[f32; 4]>) -> usize {
+    let offset = region.len();
+    region.extend(texels);
+    offset
+}
+
+/// The weights of one group, by parameter.
+pub(super) struct Source<'a> {
+    graph: &'a Graph,
+    weights: &'a Weights,
+    group: usize,
+}
+
+impl Source<'_> {
+    pub fn get(&self, id: ParamId) -> Result<&[f32], PlanError> {
+        Ok(&self.weights.get(self.graph.param(id), self.group)?.data)
+    }
+}
+
+/// One texel a value, in its first component.
+pub(super) fn scalars(values: &[f32]) -> Vec<[f32; 4]> {
+    values.iter().map(|v| [*v, 0.0, 0.0, 0.0]).collect()
+}
+
+/// Values in groups of four, the last filled with zeros.
+pub(super) fn quads(values: &[f32]) -> Vec<[f32; 4]> {
+    values.chunks(4).map(|c| std::array::from_fn(|i| c.get(i).copied().unwrap_or(0.0))).collect()
+}

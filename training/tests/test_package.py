@@ -1,0 +1,58 @@
+"""Packages, configs and checkpoints on disk."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from toonface import checkpoint, config, package
+from toonface.groups import randomise
+
+
+def test_package_round_trip_in_half(tmp_path: Path, settings: config.Config) -> None:
+    generator = config.build_generator(settings.model, 2)
+    randomise(generator, 1)
+    package.write(tmp_path, "toon", generator, settings.model, settings.data.groups, half=True)
+    assert load_file(tmp_path / "second.safetensors")["stem.weight"].dtype == torch.float16
+    read = package.read_weights(tmp_path, config.build_generator(settings.model, 2), settings.data.groups)
+    x = torch.zeros(1, 3, 64, 64)
+    assert (read(x, (1,)).picture - generator(x, (1,)).picture).abs().max() < 0.02
+
+
+def test_manifest_text() -> None:
+    assert package.manifest("toon", config.ModelConfig(), ["woman", "kid"]) == (
+        "(\n"
+        "    version: 1,\n"
+        '    name: "toon",\n'
+        "    generator: Lite(base_channels: 16, image_size: 128, "
+        'branch: ["stem", "style", "up1", "up2", "merge", "head"]),\n'
+        '    trunk: "trunk.safetensors",\n'
+        "    groups: [\n"
+        '        (name: "woman", weights: "woman.safetensors"),\n'
+        '        (name: "kid", weights: "kid.safetensors"),\n'
+        "    ],\n"
+        ")\n"
+    )
+
+
+def test_a_large_branch_is_refused(tmp_path: Path, settings: config.Config) -> None:
+    settings.model.base_channels, settings.model.branch = 16, ["stem", "decode1"]
+    generator = config.build_generator(settings.model, 2)
+    with pytest.raises(ValueError, match="branch of first"):
+        package.write(tmp_path, "toon", generator, settings.model, settings.data.groups, half=False)
+
+
+def test_unknown_and_wrong_settings_are_refused() -> None:
+    with pytest.raises(ValueError, match="unknown setting 'step'"):
+        config.from_dict({"train": {"step": 3}})
+    with pytest.raises(ValueError, match="train.steps: expected int"):
+        config.from_dict({"train": {"steps": "3"}})
+    assert config.from_dict({"loss": {"edge": 3}}).loss.edge == 3.0
+
+
+def test_every_shipped_config_loads() -> None:
+    files = sorted((Path(__file__).parents[1] / "configs").glob("*.toml"))
+    assert files
+    for file in files:
+        settings = config.load(file)
+        config.build_generator(settings.model, checkpoint.groups_of(settings))

@@ -1,0 +1,148 @@
+"""The pair generator: determinism, alignment, resuming, clear errors.
+
+Set $TOONFACE_PACK to run the tests that draw; without it, or without headless OpenGL, they are skipped.
+"""
+
+import dataclasses
+import json
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+pytest.importorskip("moderngl", reason="moderngl is not installed")
+pytest.importorskip("PIL", reason="pillow is not installed")
+
+from pairs import GROUPS, make, mesh, shape  # noqa: E402
+from pairs.gpu import GpuError  # noqa: E402
+from pairs.pack import Pack, PackEntryMissing, PackError, PackFileMissing  # noqa: E402
+from pairs.person import sample  # noqa: E402
+from pairs.renderer import Renderer  # noqa: E402
+
+SIZE = 96
+# The cartoon may swell cheeks and hair, and its outline adds a pixel, but the head must stay where it was.
+MIN_OVERLAP = 0.86  # intersection over union of the two person masks
+MAX_SHIFT = 0.02  # of the picture's side, between the masks' centres
+MAX_EYE_SHIFT = 0.15  # decimetres; the eyes are drawn larger about the same centres
+
+
+@pytest.fixture(scope="session")
+def pack():
+    if not os.environ.get("TOONFACE_PACK"):
+        pytest.skip("$TOONFACE_PACK is not set: no asset pack to draw from (pairs/ASSETS.md)")
+    return Pack()
+
+
+@pytest.fixture(scope="session")
+def renderer(pack):
+    try:
+        return Renderer(pack, SIZE)
+    except GpuError as error:
+        pytest.skip(f"no headless OpenGL: {error}")
+
+
+def person_of(renderer, group, index=0, seed=5):
+    return sample(group, seed, index, renderer.feature_names)
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_same_seed_same_picture(renderer, group):
+    """A pair depends on (group, seed, index), not on what was drawn before."""
+    first = renderer.render(person_of(renderer, group))
+    renderer.render(person_of(renderer, group, index=7))
+    again = renderer.render(person_of(renderer, group))
+    assert np.array_equal(first.photo, again.photo)
+    assert np.array_equal(first.cartoon, again.cartoon)
+
+
+def test_other_seed_other_person(renderer):
+    people = [person_of(renderer, "woman", index, seed).meta() for index in (0, 1) for seed in (0, 1)]
+    assert len({(p["yaw"], p["years"]) for p in people}) == 4
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_photo_and_cartoon_are_aligned(renderer, group):
+    for index in range(3):
+        pair = renderer.render(person_of(renderer, group, index))
+        photo, cartoon = pair.photo_mask > 0.5, pair.cartoon_mask > 0.5
+        overlap = (photo & cartoon).sum() / (photo | cartoon).sum()
+        shift = np.abs(np.argwhere(photo).mean(0) - np.argwhere(cartoon).mean(0)).max() / SIZE
+        assert overlap > MIN_OVERLAP, f"{group} {index}: masks overlap by {overlap:.3f}"
+        assert shift < MAX_SHIFT, f"{group} {index}: masks are {shift:.3f} of the side apart"
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_eyes_stay_in_place(renderer, group):
+    pack = renderer.pack
+    person = person_of(renderer, group)
+    head = shape.head(pack, person)
+    photo = mesh.landmarks(pack, person, head)
+    cartoon = mesh.landmarks(pack, person, shape.cartoon(pack, person, head))
+    for a, b in ((photo.left_eye, cartoon.left_eye), (photo.right_eye, cartoon.right_eye)):
+        assert np.linalg.norm(a - b) < MAX_EYE_SHIFT
+
+
+def test_background_is_shared(renderer):
+    """Far from the person both pictures show the same backdrop, up to grain and softening."""
+    for index in range(4):
+        pair = renderer.render(person_of(renderer, "woman", index))
+        outside = (pair.photo_mask == 0) & (pair.cartoon_mask == 0)
+        difference = np.abs(pair.photo[outside].astype(float) - pair.cartoon[outside])
+        assert difference.mean() < 6
+
+
+def test_bald_person_is_drawn(renderer):
+    bald = dataclasses.replace(person_of(renderer, "elderly"), hair=None, beard=0.0)
+    assert renderer.render(bald).cartoon_mask.max() == 1
+
+
+def test_head_poses_are_mostly_frontal(renderer):
+    yaws = [person_of(renderer, "man", index).yaw for index in range(200)]
+    assert max(map(abs, yaws)) <= 28
+    assert 7 < np.std(yaws) < 13
+
+
+def test_runs_resume_and_extend(renderer, pack, tmp_path):
+    """A short run extended later equals one long run; a lost file is drawn again, byte for byte."""
+    short = make.Job(str(pack.folder), tmp_path / "short", "kid", 3, SIZE)
+    long = make.Job(str(pack.folder), tmp_path / "long", "kid", 3, SIZE)
+    assert make.make(short, 0, 1) == 1
+    assert make.make(short, 0, 3) == 2
+    assert make.make(long, 0, 3) == 3
+    before = long.paths(1)[1].read_bytes()
+    long.paths(1)[1].unlink()
+    assert make.make(long, 0, 3) == 1
+    assert long.paths(1)[1].read_bytes() == before
+    for index in range(3):
+        for a, b in zip(short.paths(index), long.paths(index)):
+            assert a.read_bytes() == b.read_bytes()
+    meta = [json.loads(line) for line in (long.folder / "meta.jsonl").read_text().splitlines()]
+    assert [line["index"] for line in meta] == [0, 1, 2]
+
+
+def test_seeds_are_not_mixed(renderer, pack, tmp_path):
+    make.make(make.Job(str(pack.folder), tmp_path, "man", 1, SIZE), 0, 1)
+    with pytest.raises(make.SeedMismatch, match="seed 1, not 2"):
+        make.make(make.Job(str(pack.folder), tmp_path, "man", 2, SIZE), 0, 2)
+
+
+def test_missing_pack_is_named(tmp_path):
+    with pytest.raises(PackFileMissing, match=r"head\.npz.*ASSETS\.md"):
+        Pack(tmp_path)
+
+
+def test_no_pack_given(monkeypatch):
+    monkeypatch.delenv("TOONFACE_PACK", raising=False)
+    with pytest.raises(PackError, match="--pack DIR or set"):
+        Pack()
+
+
+def test_missing_entries_are_named(pack):
+    with pytest.raises(PackFileMissing, match="hair_nobody"):
+        pack.texture("hair_nobody", "LA")
+    with pytest.raises(PackEntryMissing, match="target head/no-such"):
+        pack.add_target(pack.rest.copy(), "head/no-such", 1.0)

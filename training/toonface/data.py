@@ -1,0 +1,60 @@
+"""Pairs of photographs and cartoons in folders, read once and kept as bytes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import List, NamedTuple
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+SUFFIXES = (".jpg", ".jpeg", ".png")
+
+
+class Pairs(NamedTuple):
+    """Photographs and cartoons of one group, both uint8 [N, 3, S, S]."""
+
+    photo: Tensor
+    cartoon: Tensor
+
+
+def pictures_in(folder: Path) -> List[Path]:
+    """Picture files of a folder, sorted by name."""
+    if not folder.is_dir():
+        raise FileNotFoundError(f"no folder {folder}")
+    return sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
+
+
+def read_bytes(path: Path, size: int) -> Tensor:
+    """A picture as uint8 [3, size, size]: resized by area filtering, transparency over white."""
+    picture = Image.open(path)
+    if picture.mode in ("RGBA", "LA", "P"):
+        picture = picture.convert("RGBA")
+        picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
+    picture = picture.convert("RGB")
+    if picture.size != (size, size):
+        picture = picture.resize((size, size), Image.Resampling.BOX)
+    return torch.from_numpy(np.array(picture)).permute(2, 0, 1).contiguous()
+
+
+def to_floats(bytes_: Tensor) -> Tensor:
+    """uint8 -> [-1, 1]."""
+    return bytes_.float() / 127.5 - 1
+
+
+def read_picture(path: Path, size: int) -> Tensor:
+    """A picture as floats [3, size, size] in [-1, 1]."""
+    return to_floats(read_bytes(path, size))
+
+
+def read_pairs(folder: Path, size: int) -> Pairs:
+    """All pairs of `folder`/photo and `folder`/cartoon; files pair by name."""
+    photos, cartoons = pictures_in(folder / "photo"), pictures_in(folder / "cartoon")
+    if [path.stem for path in photos] != [path.stem for path in cartoons] or not photos:
+        raise ValueError(f"{folder}: photo ({len(photos)}) and cartoon ({len(cartoons)}) do not pair")
+    return Pairs(
+        torch.stack([read_bytes(path, size) for path in photos]),
+        torch.stack([read_bytes(path, size) for path in cartoons]),
+    )

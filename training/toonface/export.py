@@ -1,0 +1,74 @@
+"""Writes model packages; nothing else writes weights that the plugin loads.
+
+    python -m toonface.export --checkpoint RUN/last.pt --out DIR --half [--scores RUN/scores.json]
+    python -m toonface.export --random 7 --config configs/stage1.toml --out DIR [--half] [--reference DIR]
+
+`--reference` writes g0, g1, ..safetensors: input, output and taps computed with the weights as stored.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Optional
+
+import torch
+from safetensors.torch import save_file
+
+from . import card, checkpoint, config, lite, official, package, paper
+from .data import read_picture
+from .groups import Generator, randomise, run_with_taps
+
+
+def write_reference(folder: Path, generator: Generator, picture: Optional[Path]) -> None:
+    """Input, output and taps of each group; a random picture if none is given."""
+    taps = lite.TAPS if isinstance(generator, lite.Lite) else paper.TAPS
+    folder.mkdir(parents=True, exist_ok=True)
+    for group in range(generator.groups):
+        if picture is None:
+            x = official.test_picture(generator.image_size, 100 + group)
+        else:
+            x = read_picture(picture, generator.image_size)[None]
+        results = run_with_taps(generator, x, group, taps)
+        results["cam_logit"] = results["cam_logit"][0]
+        save_file(results, folder / f"g{group}.safetensors")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--checkpoint", type=Path, help="checkpoint of a run")
+    source.add_argument("--random", type=int, metavar="SEED", help="random weights, for tests")
+    parser.add_argument("--config", type=Path, help="with --random: the model and its groups")
+    parser.add_argument("--out", type=Path, required=True, help="folder of the package")
+    parser.add_argument("--name", default="toon", help="name of the model and of its manifest")
+    parser.add_argument("--half", action="store_true", help="store f16")
+    parser.add_argument("--scores", type=Path, help="JSON written by toonface.evaluate, for CARD.md")
+    parser.add_argument("--reference", type=Path, metavar="DIR", help="write input, output and taps for each group")
+    parser.add_argument("--picture", type=Path, help="input of --reference")
+    arguments = parser.parse_args()
+
+    if arguments.checkpoint:
+        saved = checkpoint.load(arguments.checkpoint)
+        settings, generator = saved.config, saved.generator
+    else:
+        settings = config.load(arguments.config) if arguments.config else config.Config()
+        torch.manual_seed(arguments.random)
+        generator = config.build_generator(settings.model, len(settings.data.groups))
+        randomise(generator, arguments.random)
+    groups = settings.data.groups
+    package.write(arguments.out, arguments.name, generator, settings.model, groups, arguments.half)
+    if arguments.checkpoint:
+        scores = json.loads(arguments.scores.read_text()) if arguments.scores else None
+        (arguments.out / "CARD.md").write_text(card.text(arguments.name, saved, scores, arguments.half))
+    if arguments.reference:
+        stored = config.build_generator(settings.model, len(groups))
+        package.read_weights(arguments.out, stored, groups)
+        write_reference(arguments.reference, stored, arguments.picture)
+    for file in sorted(arguments.out.iterdir()):
+        print(f"{file.stat().st_size:>9} {file.name}")
+
+
+if __name__ == "__main__":
+    main()

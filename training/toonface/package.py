@@ -1,0 +1,62 @@
+"""The model package that the plugin loads: a RON manifest, a trunk and one file for each group."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import List, Sequence
+
+import torch
+from safetensors.torch import load_file, save_file
+
+from .config import ModelConfig
+from .groups import Generator, State
+
+BRANCH_LIMIT = 100_000
+
+
+def manifest(name: str, model: ModelConfig, groups: Sequence[str]) -> str:
+    """Text of `<name>.cartoon.ron`."""
+    branch = ", ".join(f'"{prefix}"' for prefix in model.branch)
+    rows = "".join(f'        (name: "{group}", weights: "{group}.safetensors"),\n' for group in groups)
+    return (
+        "(\n"
+        "    version: 1,\n"
+        f'    name: "{name}",\n'
+        f"    generator: {model.form}(base_channels: {model.base_channels}, image_size: {model.image_size}, "
+        f"branch: [{branch}]),\n"
+        '    trunk: "trunk.safetensors",\n'
+        f"    groups: [\n{rows}    ],\n"
+        ")\n"
+    )
+
+
+def _stored(state: State, half: bool) -> State:
+    kind = torch.float16 if half else torch.float32
+    return {key: value.detach().to(kind).contiguous() for key, value in state.items()}
+
+
+def write(out: Path, name: str, generator: Generator, model: ModelConfig, groups: Sequence[str], half: bool) -> None:
+    """Writes manifest and weights; a branch beyond `BRANCH_LIMIT` weights is refused."""
+    trunk, branches = generator.split_state()
+    for group, branch in zip(groups, branches):
+        weights = sum(value.numel() for value in branch.values())
+        if weights > BRANCH_LIMIT:
+            raise ValueError(f"branch of {group}: {weights} weights, more than {BRANCH_LIMIT}")
+    out.mkdir(parents=True, exist_ok=True)
+    (out / f"{name}.cartoon.ron").write_text(manifest(name, model, groups))
+    save_file(_stored(trunk, half), out / "trunk.safetensors")
+    for group, branch in zip(groups, branches):
+        save_file(_stored(branch, half), out / f"{group}.safetensors")
+    for file in out.glob("*.safetensors"):
+        file.chmod(0o644)
+
+
+def read_weights(folder: Path, generator: Generator, groups: Sequence[str]) -> Generator:
+    """Fills `generator` with the weights of a package, as f32, whatever they are stored as."""
+
+    def floats(path: Path) -> State:
+        return {key: value.float() for key, value in load_file(path).items()}
+
+    branches: List[State] = [floats(folder / f"{group}.safetensors") for group in groups]
+    generator.join_state(floats(folder / "trunk.safetensors"), branches)
+    return generator.eval()
