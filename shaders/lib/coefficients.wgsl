@@ -19,7 +19,7 @@ fn apply(v: Lanes, affine: Affine) -> Lanes {
 
 fn lane_a(lane: i32, item: i32, first: i32, at: Layout) -> f32 {
     // Lanes that are not bound need a texel that exists; what they get is multiplied by zero.
-    return textureLoad(vector_a, origin(item, first + min(lane, A_PLANES - 1), at), 0).r;
+    return textureLoad(vector_a, origin(item, first + min(lane, #{A_PLANES} - 1), at), 0).r;
 }
 
 fn lanes_a(item: i32, first: i32, at: Layout) -> Lanes {
@@ -42,7 +42,7 @@ fn load_a(item: i32, tile: i32, source: Layout, at: Layout) -> Affine {
 @group(0) @binding(3) var vector_b: texture_2d<f32>;
 
 fn lane_b(lane: i32, item: i32, first: i32, at: Layout) -> f32 {
-    return textureLoad(vector_b, origin(item, first + min(lane, B_PLANES - 1), at), 0).r;
+    return textureLoad(vector_b, origin(item, first + min(lane, #{B_PLANES} - 1), at), 0).r;
 }
 
 fn lanes_b(item: i32, first: i32, at: Layout) -> Lanes {

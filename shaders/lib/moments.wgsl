@@ -10,7 +10,8 @@
 
 struct Moments {
     mean: f32,
-    m2: f32,
+    // M2; an imported struct's members must not end in a digit.
+    spread: f32,
 }
 
 // Where the statistics of a channel begin: a tile a channel, in plane-major order.

@@ -34,7 +34,7 @@ const EPSILON: f32 = 1e-5;
 fn scale_and_shift(item: i32, channel: i32) -> vec2<f32> {
     let base = statistics::partial_origin(item, channel, params.planes, params.tiles, params.a);
     let channel_moments = statistics::merge_moments(base, params.a.tile.y, params.chunk, params.pixels);
-    let scale = inverseSqrt(channel_moments.m2 / f32(params.pixels) + EPSILON);
+    let scale = inverseSqrt(channel_moments.spread / f32(params.pixels) + EPSILON);
     return vec2<f32>(scale, -channel_moments.mean * scale);
 }
 #else

@@ -58,7 +58,7 @@ fn multiply_lanes(sums: ptr<function, Lanes>, v: Lanes, planes: i32, at: i32) {
 @fragment
 fn fragment(@builtin(position) position: vec4<f32>) -> Targets {
     let cell = locate(vec2<i32>(position.xy), params.out);
-    let corner = cell.pixel * params.stride - KERNEL / 2;
+    let corner = cell.pixel * params.stride - #{KERNEL} / 2;
     let bias = params.bias + cell.tile * QUADS;
     var sums = Lanes(weight(bias), vec4<f32>(0.0));
 #if OUT_PLANES > 4
@@ -72,16 +72,16 @@ fn fragment(@builtin(position) position: vec4<f32>) -> Targets {
 #ifdef AFFINE_A
         let affine = coefficients::load_a(cell.item, tile, params.a, params.coefficients_a);
 #endif
-        for (var y = 0; y < KERNEL; y++) {
-            for (var x = 0; x < KERNEL; x++) {
+        for (var y = 0; y < #{KERNEL}; y++) {
+            for (var x = 0; x < #{KERNEL}; x++) {
                 let pixel = reflect_index(corner + vec2<i32>(x, y), size_a) >> vec2<u32>(u32(params.up_a));
                 var v = operand_a::load(base + pixel);
 #ifdef AFFINE_A
                 v = coefficients::apply(v, affine);
 #endif
                 v = Lanes(max(v.lo, vec4<f32>(params.floor_a)), max(v.hi, vec4<f32>(params.floor_a)));
-                multiply_lanes(&sums, v, A_PLANES, at);
-                at += A_PLANES * QUADS;
+                multiply_lanes(&sums, v, #{A_PLANES}, at);
+                at += #{A_PLANES} * QUADS;
             }
         }
     }
@@ -92,16 +92,16 @@ fn fragment(@builtin(position) position: vec4<f32>) -> Targets {
 #ifdef AFFINE_B
         let affine = coefficients::load_b(cell.item, tile, params.b, params.coefficients_b);
 #endif
-        for (var y = 0; y < KERNEL; y++) {
-            for (var x = 0; x < KERNEL; x++) {
+        for (var y = 0; y < #{KERNEL}; y++) {
+            for (var x = 0; x < #{KERNEL}; x++) {
                 let pixel = reflect_index(corner + vec2<i32>(x, y), size_b) >> vec2<u32>(u32(params.up_b));
                 var v = operand_b::load(base + pixel);
 #ifdef AFFINE_B
                 v = coefficients::apply(v, affine);
 #endif
                 v = Lanes(max(v.lo, vec4<f32>(params.floor_b)), max(v.hi, vec4<f32>(params.floor_b)));
-                multiply_lanes(&sums, v, B_PLANES, at);
-                at += B_PLANES * QUADS;
+                multiply_lanes(&sums, v, #{B_PLANES}, at);
+                at += #{B_PLANES} * QUADS;
             }
         }
     }

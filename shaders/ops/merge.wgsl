@@ -38,7 +38,7 @@ fn fragment(@builtin(position) position: vec4<f32>) -> Merged {
 #else
     let merged = statistics::merge_moments(base, params.a.tile.y, params.chunk, params.pixels);
 #ifdef MOMENTS
-    return Merged(merged.mean, merged.m2);
+    return Merged(merged.mean, merged.spread);
 #else
     return Merged(merged.mean);
 #endif
