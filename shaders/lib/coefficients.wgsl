@@ -1,4 +1,5 @@
-// Scale and shift of the channels of one tile. A coefficient vector holds the scales of all channels, then the shifts.
+// What a norm does to the channels of one tile: (x - center) * scale + shift. A coefficient vector holds the centers of all channels,
+// then the scales, then the shifts. Subtracting first keeps the digits of channels whose mean is large against their spread.
 // Defs: AFFINE_A, AFFINE_B, A_PLANES, B_PLANES.
 #define_import_path bevy_toonface::lib::coefficients
 
@@ -6,12 +7,16 @@
 #import bevy_toonface::lib::layout::{Layout, origin}
 
 struct Affine {
+    center: Lanes,
     scale: Lanes,
     shift: Lanes,
 }
 
 fn apply(v: Lanes, affine: Affine) -> Lanes {
-    return Lanes(v.lo * affine.scale.lo + affine.shift.lo, v.hi * affine.scale.hi + affine.shift.hi);
+    return Lanes(
+        (v.lo - affine.center.lo) * affine.scale.lo + affine.shift.lo,
+        (v.hi - affine.center.hi) * affine.scale.hi + affine.shift.hi,
+    );
 }
 
 #ifdef AFFINE_A
@@ -34,7 +39,12 @@ fn lanes_a(item: i32, first: i32, at: Layout) -> Lanes {
 // Coefficients of the channels in `tile` of a tensor with layout `source`.
 fn load_a(item: i32, tile: i32, source: Layout, at: Layout) -> Affine {
     let first = tile * source.planes;
-    return Affine(lanes_a(item, first, at), lanes_a(item, source.tiles * source.planes + first, at));
+    let padded = source.tiles * source.planes;
+    return Affine(
+        lanes_a(item, first, at),
+        lanes_a(item, padded + first, at),
+        lanes_a(item, 2 * padded + first, at),
+    );
 }
 #endif
 
@@ -56,6 +66,11 @@ fn lanes_b(item: i32, first: i32, at: Layout) -> Lanes {
 
 fn load_b(item: i32, tile: i32, source: Layout, at: Layout) -> Affine {
     let first = tile * source.planes;
-    return Affine(lanes_b(item, first, at), lanes_b(item, source.tiles * source.planes + first, at));
+    let padded = source.tiles * source.planes;
+    return Affine(
+        lanes_b(item, first, at),
+        lanes_b(item, padded + first, at),
+        lanes_b(item, 2 * padded + first, at),
+    );
 }
 #endif

@@ -66,8 +66,16 @@ impl Plugin for CartoonPlugin {
     }
 }
 
-fn load_default_model(mut commands: Commands, assets: Res<AssetServer>, settings: Res<CartoonSettings>) {
-    commands.insert_resource(DefaultCartoonModel(assets.load(settings.model.clone())));
+/// A game that has set the resource itself keeps its own model.
+fn load_default_model(
+    mut commands: Commands,
+    assets: Res<AssetServer>,
+    settings: Res<CartoonSettings>,
+    chosen: Option<Res<DefaultCartoonModel>>,
+) {
+    if chosen.is_none() {
+        commands.insert_resource(DefaultCartoonModel(assets.load(settings.model.clone())));
+    }
 }
 
 /// Without the tag, nothing of the cartoon stays but the settings in [`Cartoon`].

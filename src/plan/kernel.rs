@@ -84,9 +84,9 @@ pub enum Kernel {
     MergeMoments,
     /// Statistics of chunks to a vector: the mean or the maximum of each channel.
     MergeVector(Reduction),
-    /// Statistics to the coefficients (scale, shift) of a norm.
+    /// Statistics to the coefficients (center, scale, shift) of a norm.
     Coefficients(Norm),
-    /// Weights to coefficients (scale, 0).
+    /// Weights to coefficients (0, scale, 0).
     Scale,
     /// Linear maps of a vector.
     Linear,

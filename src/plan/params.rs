@@ -20,7 +20,7 @@ pub struct ConvParams {
     pub b: LayoutUniform,
     /// Residual.
     pub c: LayoutUniform,
-    /// Coefficients of A: scales, then shifts.
+    /// Coefficients of A: centers, scales, shifts.
     pub coefficients_a: LayoutUniform,
     /// Coefficients of B.
     pub coefficients_b: LayoutUniform,
@@ -56,7 +56,7 @@ pub struct CombineParams {
     pub a: LayoutUniform,
     /// Grid of B's source.
     pub b: LayoutUniform,
-    /// Coefficients of A: scales, then shifts.
+    /// Coefficients of A: centers, scales, shifts.
     pub coefficients_a: LayoutUniform,
     /// Coefficients of B.
     pub coefficients_b: LayoutUniform,
@@ -113,7 +113,7 @@ pub struct MergeParams {
 #[derive(Debug, Clone, Copy, PartialEq, Pod, Zeroable, Default)]
 #[repr(C)]
 pub struct CoefficientParams {
-    /// Scales, then shifts: twice the padded channels.
+    /// Centers, scales, shifts: three times the padded channels.
     pub out: LayoutUniform,
     /// Statistics: of chunks for instance norm, of channels otherwise.
     pub a: LayoutUniform,
@@ -141,14 +141,16 @@ pub struct CoefficientParams {
 #[derive(Debug, Clone, Copy, PartialEq, Pod, Zeroable, Default)]
 #[repr(C)]
 pub struct ScaleParams {
-    /// Scales, then shifts.
+    /// Centers, scales, shifts.
     pub out: LayoutUniform,
     /// First weight texel, one a channel.
     pub weights: i32,
     /// Channels.
     pub channels: i32,
+    /// Channels including the empty lanes of the last tile.
+    pub padded: i32,
     /// Unused.
-    pub pad: [i32; 2],
+    pub pad: i32,
 }
 
 /// `ops/linear.wgsl`.

@@ -18,7 +18,7 @@ from . import GROUPS
 from .gpu import GpuError
 from .pack import Pack, PackError
 from .person import sample
-from .renderer import Renderer
+from .renderer import Renderer, ShadingError
 
 CARTOON_QUALITY = 95
 PHOTO_QUALITY = (70, 95)  # JPEG artefacts belong to photos
@@ -141,7 +141,7 @@ def main():
     job = Job(options.pack, options.out, options.group, options.seed, options.size)
     try:
         written = make(job, options.start, options.count, options.workers)
-    except (PackError, GpuError, SeedMismatch) as error:
+    except (PackError, GpuError, SeedMismatch, ShadingError) as error:
         parser.exit(2, f"error: {error}\n")
     print(f"{job.folder}: {written} pairs written, {options.count - written} were there")
 

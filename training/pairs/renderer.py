@@ -19,6 +19,10 @@ SMOOTH_RADIUS = 4
 TEXTURE_UNITS = {"albedo_map": 0, "mask_map": 1, "key_shadow_map": 2, "sky_shadow_map": 3, "wrinkle_map": 4}
 
 
+class ShadingError(RuntimeError):
+    """A shader wrote NaN or infinity, which would blacken the whole photo."""
+
+
 @dataclass(frozen=True)
 class Pair:
     """Two (size, size, 3) uint8 pictures and the (size, size) 0..1 coverage of the person in each."""
@@ -53,6 +57,10 @@ class Renderer:
         backdrop = background(person, self.size)
 
         linear, warmth = self._photo(person, photo_head, landmarks, frame)
+        if not np.isfinite(linear).all():
+            row, column = np.argwhere(~np.isfinite(linear).all(-1))[0]
+            raise ShadingError(f"photo of {person.group} {person.index}, seed {person.seed}: "
+                               f"not a number at column {column}, row {row}")
         ink = self._cartoon(person, photo_head, frame)
         photo = compose(expose(linear, warmth), linear[..., 3:], backdrop, person)
         cartoon = ink[..., :3] + backdrop * (1 - ink[..., 3:])

@@ -3,6 +3,7 @@
 Set $TOONFACE_PACK to run the tests that draw; without it, or without headless OpenGL, they are skipped.
 """
 
+import copy
 import dataclasses
 import json
 import os
@@ -21,12 +22,14 @@ from pairs import GROUPS, make, mesh, shape  # noqa: E402
 from pairs.gpu import GpuError  # noqa: E402
 from pairs.pack import Pack, PackEntryMissing, PackError, PackFileMissing  # noqa: E402
 from pairs.person import sample  # noqa: E402
-from pairs.renderer import Renderer  # noqa: E402
+from pairs.renderer import CartoonPass, PhotoPass, Renderer, ShadingError  # noqa: E402
 
 SIZE = 96
 # The cartoon may swell cheeks and hair, and its outline adds a pixel, but the head must stay where it was.
 MIN_OVERLAP = 0.86  # intersection over union of the two person masks
 MAX_SHIFT = 0.02  # of the picture's side, between the masks' centres
+# People whose photos once came out black: at 256 pixels a sample of skin sees a sky light exactly behind the eye.
+LIGHT_BEHIND_EYE = (("elderly", 3, 18), ("man", 3, 30), ("man", 4, 6), ("elderly", 4, 11))
 MAX_EYE_SHIFT = 0.15  # decimetres; the eyes are drawn larger about the same centres
 
 
@@ -43,6 +46,15 @@ def renderer(pack):
         return Renderer(pack, SIZE)
     except GpuError as error:
         pytest.skip(f"no headless OpenGL: {error}")
+
+
+@pytest.fixture(scope="session")
+def large_renderer(renderer):
+    """At the size of the data sets; whether a sample meets a rare case of the shading depends on the size."""
+    large, size = copy.copy(renderer), 256  # shares the context: a second one would be current for both
+    large.size = size
+    large.photo_pass, large.cartoon_pass = PhotoPass(renderer.stage, size), CartoonPass(renderer.stage, size)
+    return large
 
 
 def person_of(renderer, group, index=0, seed=5):
@@ -62,6 +74,24 @@ def test_same_seed_same_picture(renderer, group):
 def test_other_seed_other_person(renderer):
     people = [person_of(renderer, "woman", index, seed).meta() for index in (0, 1) for seed in (0, 1)]
     assert len({(p["yaw"], p["years"]) for p in people}) == 4
+
+
+@pytest.mark.parametrize("group, seed, index", LIGHT_BEHIND_EYE)
+def test_photo_is_not_black(large_renderer, group, seed, index):
+    """One NaN in the linear picture blackens all of the photo, through the exposure."""
+    pair = large_renderer.render(person_of(large_renderer, group, index, seed))
+    assert np.isfinite(pair.photo_mask).all()
+    assert pair.photo[pair.photo_mask > 0.5].mean() > 40
+    assert (pair.photo.max(2) < 3).mean() < 0.02
+
+
+def test_not_a_number_is_reported(renderer, monkeypatch):
+    """A picture with NaN must stop the run, not become a black photo in the data."""
+    drawn = np.ones((SIZE, SIZE, 4), np.float32)
+    drawn[3, 7] = np.nan
+    monkeypatch.setattr(renderer.photo_pass, "draw", lambda *_: drawn)
+    with pytest.raises(ShadingError, match="man 0, seed 5: not a number at column 7, row 3"):
+        renderer.render(person_of(renderer, "man"))
 
 
 @pytest.mark.parametrize("group", GROUPS)

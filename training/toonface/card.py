@@ -33,7 +33,7 @@ The assets are CC0, and so are these weights.
 Two stages (see `training/README.md`): trunk and base branch on the base group; then all groups
 together, where the losses of the new groups step their branches only. Losses: L1 weighted towards lines,
 L1 of gradients, least-squares patch discriminators with CAM and class heads, group from the CAM logits.
-The last run took {steps:,} steps of {batch} + {few_batch} a new group; the weights are a running average.
+The last run took {steps:,} steps of {batch} + {few_batch} a new group; the weights are a running average.{note}
 
 ## Scores
 On held-out rendered pairs, never trained on. L1 of pictures in [-1, 1]; SSIM of luminance; edge F1 counts
@@ -50,8 +50,8 @@ line pixels within one pixel.
 """
 
 
-def text(name: str, saved: Checkpoint, scores: Optional[List[Dict[str, Any]]], half: bool) -> str:
-    """The card of a checkpoint; `scores` as `toonface.evaluate --json` writes them."""
+def text(name: str, saved: Checkpoint, scores: Optional[List[Dict[str, Any]]], half: bool, note: str = "") -> str:
+    """The card of a checkpoint; `scores` as `toonface.evaluate --json` writes them; `note` closes its training."""
     config = saved.config
     trunk, branches = saved.generator.split_state()
     pairs = saved.state["pairs"]
@@ -71,5 +71,6 @@ def text(name: str, saved: Checkpoint, scores: Optional[List[Dict[str, Any]]], h
         steps=saved.step,
         batch=config.train.batch,
         few_batch=config.train.few_batch,
+        note=f" {note}" if note else "",
         scores=table(scores) if scores else "Not measured.",
     )

@@ -45,6 +45,7 @@ def main() -> None:
     parser.add_argument("--name", default="toon", help="name of the model and of its manifest")
     parser.add_argument("--half", action="store_true", help="store f16")
     parser.add_argument("--scores", type=Path, help="JSON written by toonface.evaluate, for CARD.md")
+    parser.add_argument("--note", default="", help="a sentence about this training, for CARD.md")
     parser.add_argument("--reference", type=Path, metavar="DIR", help="write input, output and taps for each group")
     parser.add_argument("--picture", type=Path, help="input of --reference")
     arguments = parser.parse_args()
@@ -61,7 +62,8 @@ def main() -> None:
     package.write(arguments.out, arguments.name, generator, settings.model, groups, arguments.half)
     if arguments.checkpoint:
         scores = json.loads(arguments.scores.read_text()) if arguments.scores else None
-        (arguments.out / "CARD.md").write_text(card.text(arguments.name, saved, scores, arguments.half))
+        text = card.text(arguments.name, saved, scores, arguments.half, arguments.note)
+        (arguments.out / "CARD.md").write_text(text)
     if arguments.reference:
         stored = config.build_generator(settings.model, len(groups))
         package.read_weights(arguments.out, stored, groups)

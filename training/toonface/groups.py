@@ -92,9 +92,14 @@ class Generator(nn.Module):
         return trunk, branches
 
     def join_state(self, trunk: State, branches: Sequence[State]) -> None:
-        """Loads weights written by `split_state`; one branch alone is copied to every group."""
+        """Loads weights written by `split_state`.
+
+        One branch alone is copied to every group; a module that was in the trunk when the weights were
+        written and is in the branch now starts from the trunk's weights.
+        """
         if len(branches) == 1:
             branches = list(branches) * self.groups
+        branches = [{**trunk, **branch} for branch in branches]
         state: State = {}
         for key in self.state_dict():
             if key.startswith(CAM_ROWS):

@@ -92,7 +92,7 @@ impl Lowering<'_> {
         self.merge(&node.name, tensor, partials, kernel)
     }
 
-    /// Coefficients `(weight, 0)` of a tensor's channels.
+    /// Coefficients `(0, weight, 0)` of a tensor's channels.
     pub(super) fn scale_coefficients(
         &mut self,
         name: &str,
@@ -102,7 +102,8 @@ impl Lowering<'_> {
         let out = self.coefficient_tensor(name, tensor)?;
         let (weights, owner) = self.scalar_weights(weight)?;
         let channels = self.tensors[tensor].shape.channels as i32;
-        let params = ScaleParams { out: self.layout(out).uniform(), weights, channels, pad: [0; 2] };
+        let padded = self.layout(tensor).padded_channels() as i32;
+        let params = ScaleParams { out: self.layout(out).uniform(), weights, channels, padded, pad: 0 };
         let params = ParamBlock::new(&params).weight(offset_of!(ScaleParams, weights), owner);
         let textures = vec![(BIND_WEIGHTS, SourceSpec::Weights)];
         self.emit(name, out, vec![DrawSpec { kernel: Kernel::Scale, textures, region: Region::Whole, params }]);
@@ -200,7 +201,7 @@ impl Lowering<'_> {
 
     fn coefficient_tensor(&mut self, name: &str, tensor: usize) -> Result<usize, PlanError> {
         let padded = self.layout(tensor).padded_channels();
-        self.tensor(&format!("{name}.coefficients"), Shape { channels: 2 * padded, height: 1, width: 1 })
+        self.tensor(&format!("{name}.coefficients"), Shape { channels: 3 * padded, height: 1, width: 1 })
     }
 
     fn coefficient_params(&self, tensor: usize, statistics: usize) -> CoefficientParams {
@@ -228,7 +229,7 @@ impl Lowering<'_> {
         self.coefficients_with(name, tensor, statistics, norm, params, textures, &[])
     }
 
-    /// The pass that turns statistics into scale and shift; `owned` lists the weight words of the parameters.
+    /// The pass that turns statistics into coefficients; `owned` lists the weight words of the parameters.
     #[expect(clippy::too_many_arguments, reason = "the parts of one pass, each used once")]
     fn coefficients_with(
         &mut self,

@@ -4,11 +4,11 @@ use crate::model::{NodeId, Op};
 
 use super::{Lowering, PlanError};
 
-/// One tensor as a reader sees it: `max(scale * x + shift, floor)`, perhaps up-sampled.
+/// One tensor as a reader sees it: `max((x - center) * scale + shift, floor)`, perhaps up-sampled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::plan) struct Part {
     pub tensor: usize,
-    /// Coefficient tensor: scales, then shifts.
+    /// Coefficient tensor: centers, scales, shifts.
     pub affine: Option<usize>,
     pub relu: bool,
     pub up: bool,

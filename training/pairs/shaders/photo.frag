@@ -24,8 +24,13 @@ float sky_light_at(int k, vec3 at) {
     return texture(sky_shadow_map, vec3((clamp(s.xy, 0.01, 0.99) + tile) / grid, s.z - 0.012));
 }
 
+float square(float x) {
+    return x * x; // pow is undefined for negative x
+}
+
 float fresnel(float base, vec3 h, vec3 v) {
-    return base + (1.0 - base) * pow(1.0 - max(dot(h, v), 0.0), 5.0);
+    // Rounding can take dot(h, v) just over 1 where a light stands exactly behind the eye; pow of negatives is NaN.
+    return base + (1.0 - base) * pow(clamp(1.0 - dot(h, v), 0.0, 1.0), 5.0);
 }
 
 vec3 key_on_surface(Surface s, vec3 v, float lit) {
@@ -63,16 +68,16 @@ vec3 hair_light(vec3 n, vec3 v, float lit, float strand) {
     vec3 albedo = hair_colour * (0.35 + 1.3 * strand), shine_tint = mix(vec3(1.0), 3.0 * albedo, 0.55);
     vec3 t = normalize(tangent + 0.12 * (noise3(position * 40.0) - 0.5));
     vec3 towards = key_direction, h = normalize(towards + v);
-    float nl = dot(n, towards), across = sqrt(max(0.0, 1.0 - pow(dot(t, towards), 2.0)));
-    float shine = 0.09 * pow(max(0.0, 1.0 - pow(dot(t, h), 2.0)), 45.0) * clamp(nl + 0.4, 0.0, 1.0);
+    float nl = dot(n, towards), across = sqrt(max(0.0, 1.0 - square(dot(t, towards))));
+    float shine = 0.09 * pow(max(0.0, 1.0 - square(dot(t, h))), 45.0) * clamp(nl + 0.4, 0.0, 1.0);
     vec3 diffuse = 0.55 * albedo * across * clamp(0.5 * nl + 0.55, 0.0, 1.0);
     vec3 sum = key_colour * lit * (diffuse + shine_tint * shine * (0.4 + strand));
     for (int k = 0; k < SKY_LIGHTS; k++) {
         towards = sky_direction[k];
         h = normalize(towards + v);
         nl = dot(n, towards);
-        across = sqrt(max(0.0, 1.0 - pow(dot(t, towards), 2.0)));
-        shine = (0.0012 + 0.05 * dot(albedo, vec3(0.333))) * pow(max(0.0, 1.0 - pow(dot(t, h), 2.0)), 25.0);
+        across = sqrt(max(0.0, 1.0 - square(dot(t, towards))));
+        shine = (0.0012 + 0.05 * dot(albedo, vec3(0.333))) * pow(max(0.0, 1.0 - square(dot(t, h))), 25.0);
         diffuse = 0.55 * albedo * across * clamp(0.5 * nl + 0.5, 0.0, 1.0);
         vec3 reflected = diffuse + shine_tint * shine * clamp(nl + 0.3, 0.0, 1.0);
         sum += sky_colour[k] * sky_light_at(k, position + 0.03 * n) * reflected;

@@ -1,0 +1,117 @@
+//! A Bevy app without a window, driven frame by frame: for the tools, the tests and CI.
+
+use std::time::{Duration, Instant};
+
+use bevy::app::PluginsState;
+use bevy::log::LogPlugin;
+use bevy::prelude::*;
+use bevy::render::RenderPlugin;
+use bevy::render::gpu_readback::{Readback, ReadbackComplete};
+use bevy::render::render_resource::PollType;
+use bevy::render::renderer::RenderDevice;
+use bevy::render::settings::{RenderCreation, WgpuSettings, WgpuSettingsPriority};
+use bevy::window::ExitCondition;
+use bevy::winit::WinitPlugin;
+use bevy_toonface::ToonfacePlugin;
+
+/// What the app is made with.
+#[derive(Debug, Clone, Default)]
+pub struct Headless {
+    /// Ask for no more than WebGL2's limits.
+    pub webgl2: bool,
+    /// The plugin under test.
+    pub plugin: ToonfacePlugin,
+}
+
+impl Headless {
+    /// Builds the app and waits for the renderer.
+    ///
+    /// # Errors
+    /// A message, if there is no GPU (not even a software one).
+    pub fn start(self) -> Result<App, String> {
+        let priority = if self.webgl2 { WgpuSettingsPriority::WebGL2 } else { WgpuSettingsPriority::Functionality };
+        let settings = WgpuSettings { priority, ..default() };
+        let mut app = App::new();
+        app.add_plugins((
+            DefaultPlugins
+                .build()
+                .disable::<WinitPlugin>()
+                .set(WindowPlugin { primary_window: None, exit_condition: ExitCondition::DontExit, ..default() })
+                .set(LogPlugin { filter: "error,bevy_toonface=info".into(), ..default() })
+                .set(RenderPlugin { render_creation: RenderCreation::Automatic(Box::new(settings)), ..default() }),
+            self.plugin,
+        ));
+        let started = Instant::now();
+        while app.plugins_state() == PluginsState::Adding {
+            if started.elapsed() > Duration::from_secs(60) {
+                return Err("the renderer did not start within a minute".into());
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        app.finish();
+        app.cleanup();
+        if app.world().get_resource::<RenderDevice>().is_none() {
+            return Err("no GPU: install a Vulkan driver (Debian: mesa-vulkan-drivers for a software one)".into());
+        }
+        Ok(app)
+    }
+}
+
+/// Runs frames until `done` yields something.
+///
+/// # Errors
+/// A message, if that takes longer than `limit`.
+pub fn run_until<T>(
+    app: &mut App,
+    limit: Duration,
+    mut done: impl FnMut(&mut World) -> Option<T>,
+) -> Result<T, String> {
+    let started = Instant::now();
+    loop {
+        app.update();
+        if let Some(value) = done(app.world_mut()) {
+            return Ok(value);
+        }
+        if let Some(exit) = app.should_exit() {
+            return Err(format!("the app quit: {exit:?}"));
+        }
+        if started.elapsed() > limit {
+            return Err(format!("gave up after {limit:?}"));
+        }
+        wait_for_gpu(app.world());
+    }
+}
+
+/// Waits for the GPU instead of spinning: on a software GPU the frames would take the cores from the drawing.
+fn wait_for_gpu(world: &World) {
+    if let Some(device) = world.get_resource::<RenderDevice>() {
+        let timeout = Some(Duration::from_millis(20));
+        // A timeout is no error here: assets may still be loading.
+        let _ = device.poll(PollType::Wait { submission_index: None, timeout });
+    }
+    std::thread::sleep(Duration::from_micros(200));
+}
+
+/// The pixels of an image that the GPU draws to: RGBA, 8 bit, row by row.
+///
+/// # Errors
+/// A message, if the image is not there.
+#[allow(dead_code, reason = "not every user of this module takes pictures")]
+pub fn read_image(app: &mut App, handle: &Handle<Image>) -> Result<image::RgbaImage, String> {
+    #[derive(Resource, Default)]
+    struct Pixels(Option<Vec<u8>>);
+
+    let size = app.world().resource::<Assets<Image>>().get(handle).map(Image::size).ok_or("the image is gone")?;
+    app.insert_resource(Pixels::default());
+    let reader = app
+        .world_mut()
+        .spawn(Readback::texture(handle.clone()))
+        .observe(|read: On<ReadbackComplete>, mut pixels: ResMut<Pixels>| pixels.0 = Some(read.data.clone()))
+        .id();
+    let bytes = run_until(app, Duration::from_secs(60), |world| world.resource_mut::<Pixels>().0.take())?;
+    app.world_mut().despawn(reader);
+    // Rows are padded to 256 bytes.
+    let row = (4 * size.x as usize).next_multiple_of(256);
+    let pixels = bytes.chunks(row).flat_map(|r| r[..4 * size.x as usize].to_vec()).collect();
+    image::RgbaImage::from_raw(size.x, size.y, pixels).ok_or_else(|| "the image was cut short".into())
+}

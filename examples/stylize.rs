@@ -1,3 +1,0 @@
-fn main() {
-    let _ = bevy::prelude::App::new();
-}
