@@ -78,7 +78,9 @@ impl Step<'_> {
                 let scales = self.weight(*weight);
                 channels(x).zip(scales).flat_map(|(c, scale)| c.iter().map(move |v| v * scale)).collect()
             }
-            Op::ChannelSum => (0..pixels(x)).map(|i| channels(x).map(|c| f64::from(c[i])).sum::<f64>() as f32).collect(),
+            Op::ChannelSum => {
+                (0..pixels(x)).map(|i| channels(x).map(|c| f64::from(c[i])).sum::<f64>() as f32).collect()
+            }
             Op::CamLogits { gap_weight, gap_bias, gmp_weight, gmp_bias } => {
                 self.cam_logits([(*gap_weight, *gap_bias), (*gmp_weight, *gmp_bias)])
             }
