@@ -5,7 +5,7 @@ mod common;
 use std::collections::{BTreeMap, BTreeSet};
 use std::mem::size_of;
 
-use bevy_toonface::model::{Generator, Model};
+use bevy_toonface::model::{Generator, Model, Node, Op};
 use bevy_toonface::plan::kernel::{BIND_A, BIND_B, BIND_C, BIND_VECTOR_A, BIND_VECTOR_B};
 use bevy_toonface::plan::params::{
     ChannelSumParams, CoefficientParams, CombineParams, ConvParams, LinearParams, MergeParams, MixParams, ReduceParams,
@@ -256,6 +256,58 @@ fn check_reads(plan: &Plan, pass: &Pass, held: &BTreeMap<usize, (usize, usize)>)
                 Kernel::Reduce(_) => assert_eq!(sources, [(tensor, nth)], "{}: plane of draw {nth}", about(plan, pass)),
                 _ => assert_eq!(sources, all, "{}: planes from binding {binding}", about(plan, pass)),
             }
+        }
+    }
+}
+
+/// A tensor's node: its own name, or what it was derived from.
+fn node_of<'a>(model: &'a Model, tensor: &str) -> &'a Node {
+    let find = |name: &str| model.graph.nodes().iter().find(|node| node.name == name);
+    let derived = || tensor.rsplit_once('.').and_then(|(name, _)| find(name));
+    find(tensor).or_else(derived).unwrap_or_else(|| panic!("tensor `{tensor}` belongs to no node"))
+}
+
+/// Names of the tensors that a node's value can be read from: those of its inputs, or, where an input has none or a
+/// reader may apply its op while it loads, of the input's inputs.
+fn readable(model: &Model, tensors: &BTreeSet<&str>, node: &Node) -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    let mut left = node.inputs.clone();
+    while let Some(id) = left.pop() {
+        let input = model.graph.node(id);
+        let lazy =
+            !matches!(input.op, Op::Conv2d { .. } | Op::Add | Op::AveragePool2 | Op::Linear { .. } | Op::Mix { .. });
+        let exists = tensors.contains(input.name.as_str());
+        names.extend(exists.then(|| input.name.clone()));
+        if !exists || lazy {
+            left.extend(&input.inputs);
+        }
+    }
+    names
+}
+
+/// What a pass reads belongs, by the graph, to what it computes: no slot holds a later tensor by then.
+fn check_ancestry(model: &Model, plan: &Plan) {
+    let tensors: BTreeSet<&str> = plan.tensors.iter().map(|tensor| tensor.name.as_str()).collect();
+    simulate(plan, |pass, held| {
+        let node = node_of(model, &target(plan, pass).name);
+        let mut allowed = readable(model, &tensors, node);
+        allowed.insert(node.name.clone());
+        for slot in pass.draws.iter().flat_map(sampled_slots) {
+            let source = &plan.tensors[held[&slot].0];
+            let of = node_of(model, &source.name);
+            // Norms of one tensor share their coefficients, whichever node they are named after.
+            let shared = source.name.ends_with(".coefficients") && !allowed.is_disjoint(&readable(model, &tensors, of));
+            assert!(shared || allowed.contains(&of.name), "{}: reads `{}`", about(plan, pass), source.name);
+        }
+    });
+}
+
+#[test]
+fn every_pass_reads_tensors_that_its_node_depends_on() {
+    for generator in common::plans::generators(64) {
+        let model = common::random_model(generator, GROUPS, 7);
+        for options in common::plans::options(&model).into_iter().filter(|options| options.batch == 1) {
+            check_ancestry(&model, &plan(&model, options));
         }
     }
 }
