@@ -1,8 +1,102 @@
-//! Draft.
+//! Draws people as cartoons, live, in a Bevy game.
+//!
+//! A multi-branch GAN (N. Zhuang, C. Yang, "Few-shot Knowledge Transfer for Fine-grained Cartoon Face Generation",
+//! arXiv 2007.13332) runs as **fragment-shader** passes over **R32F render targets** inside Bevy's render graph. No
+//! compute shader is involved, so it works wherever Bevy draws, WebGL2 included. Tensors are textures: channel `c` of
+//! an activation is a tile in plane `c % K`, and a pass renders all `K` planes at once as colour attachments.
+//!
+//! ```no_run
+//! use bevy::prelude::*;
+//! use bevy_toonface::prelude::*;
+//!
+//! App::new()
+//!     .add_plugins((DefaultPlugins, ToonfacePlugin::default()))
+//!     .add_systems(Startup, |mut commands: Commands, assets: Res<AssetServer>| {
+//!         commands.spawn((CartoonSource::Image(assets.load("ada.png")), CartoonGroup::new("woman")));
+//!     })
+//!     .run();
+//! ```
+//!
+//! | layer | what lives there |
+//! |---|---|
+//! | [`model`] | graph of ops, the generators, packages of weights; no Bevy |
+//! | [`plan`] | graph to passes, texture slots, packed weights; no GPU |
+//! | [`ecs`] | components, asset loader, status |
+//! | [`gpu`] | pipelines, recording, readback |
+//!
+//! | feature | default | what it adds |
+//! |---|---|---|
+//! | `bundled_model` | yes | the model `toon` (woman, man, kid, elderly) inside the program, 1.8 MiB |
+//! | `sprite` | yes | a `CartoonGroup` on a `Sprite` entity turns its picture into the cartoon |
+
 pub mod ecs;
+pub mod gpu;
 pub mod model;
 pub mod plan;
-/// prelude
+
+#[cfg(feature = "bundled_model")]
+mod bundled;
+
+use bevy::prelude::*;
+
+use ecs::{CartoonModelLoader, CartoonPlugin, CartoonSettings, PictureLimits};
+use gpu::CartoonRenderPlugin;
+
+/// What a game needs.
 pub mod prelude {
-    pub use crate::ecs::*;
+    pub use crate::ToonfacePlugin;
+    pub use crate::ecs::{
+        Cartoon, CartoonError, CartoonGroup, CartoonModel, CartoonOutput, CartoonSource, CartoonStatus, Update,
+    };
+}
+
+/// Draws the pictures of entities with a [`CartoonGroup`](ecs::CartoonGroup) as cartoons. Add it after Bevy's
+/// `DefaultPlugins`.
+#[derive(Debug, Clone)]
+pub struct ToonfacePlugin {
+    /// Asset path of the model for cartoons that name none. Default: the bundled model,
+    /// [`ToonfacePlugin::BUNDLED_MODEL`].
+    pub model: String,
+    /// Most pictures in one chain of passes. Range: 1 to 64, default 8. More pictures at once need more memory and
+    /// fewer passes.
+    pub max_batch: usize,
+    /// Planes a tensor is spread over at most: 4 or 8. Default 8; devices with fewer colour attachments get 4.
+    pub max_planes: usize,
+}
+
+impl ToonfacePlugin {
+    /// Asset path of the model that comes with the crate (feature `bundled_model`).
+    pub const BUNDLED_MODEL: &'static str = "embedded://bevy_toonface/models/toon/toon.cartoon.ron";
+}
+
+impl Default for ToonfacePlugin {
+    fn default() -> Self {
+        Self { model: Self::BUNDLED_MODEL.into(), max_batch: 8, max_planes: 8 }
+    }
+}
+
+impl Plugin for ToonfacePlugin {
+    fn build(&self, app: &mut App) {
+        #[cfg(feature = "bundled_model")]
+        bundled::embed(app);
+        let settings = CartoonSettings { model: self.model.clone(), device_fault: None };
+        app.add_plugins((
+            CartoonPlugin { settings },
+            CartoonRenderPlugin { max_planes: self.max_planes, max_batch: self.max_batch },
+        ));
+        // Models that start loading now wait for the loader, which has to know the device.
+        app.preregister_asset_loader::<CartoonModelLoader>(&["cartoon.ron"]);
+    }
+
+    fn finish(&self, app: &mut App) {
+        let support = gpu::device_support(app, self.max_planes);
+        if let Some(fault) = &support.fault {
+            error!("bevy_toonface: {fault}");
+        }
+        app.register_asset_loader(CartoonModelLoader { limits: support.limits });
+        app.insert_resource(PictureLimits { max_side: support.limits.max_texture_size as u32 });
+        if let Some(mut settings) = app.world_mut().get_resource_mut::<CartoonSettings>() {
+            settings.device_fault = support.fault;
+        }
+    }
 }

@@ -32,8 +32,6 @@ pub struct DefaultCartoonModel(pub Handle<CartoonModel>);
 pub struct CartoonSettings {
     /// Asset path of the default model's manifest.
     pub model: String,
-    /// Most pictures in one chain of passes. Range: 1 to 64, default 8. More cost memory and share weights.
-    pub max_batch: usize,
     /// Why this device cannot draw cartoons, if it cannot.
     pub device_fault: Option<String>,
 }

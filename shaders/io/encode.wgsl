@@ -1,0 +1,40 @@
+// tensor[c, y, x] = 2 * srgb(filtered picture over white) - 1: a picture of any size becomes the network's input in -1..1.
+// In: a picture with straight alpha. Out: 3 planes of S x S, one picture of the batch.
+// Defs: none.
+#import bevy_toonface::lib::color::encode_srgb
+#import bevy_toonface::lib::layout::locate
+#import bevy_toonface::lib::picture::{Picture, taps, tap_index, tap_weight}
+
+@group(0) @binding(0) var<uniform> picture: Picture;
+@group(0) @binding(1) var source: texture_2d<f32>;
+
+struct Planes {
+    @location(0) red: f32,
+    @location(1) green: f32,
+    @location(2) blue: f32,
+}
+
+// A pixel over white, encoded. Outside the picture is white.
+fn pixel(at: vec2<i32>) -> vec3<f32> {
+    let inside = all(at >= vec2<i32>(0)) && all(at < picture.size);
+    let texel = textureLoad(source, clamp(at, vec2<i32>(0), picture.size - 1), 0);
+    let matted = mix(vec3<f32>(1.0), encode_srgb(texel.rgb), clamp(texel.a, 0.0, 1.0));
+    return select(vec3<f32>(1.0), matted, inside);
+}
+
+@fragment
+fn fragment(@builtin(position) position: vec4<f32>) -> Planes {
+    let cell = locate(vec2<i32>(position.xy), picture.tensor);
+    let center = picture.corner + (vec2<f32>(cell.pixel) + 0.5) * picture.scale;
+    let across = taps(center.x, picture.scale);
+    let down = taps(center.y, picture.scale);
+    var sum = vec4<f32>(0.0);
+    for (var j = 0; j < down.count; j++) {
+        for (var i = 0; i < across.count; i++) {
+            let weight = tap_weight(across, i) * tap_weight(down, j);
+            sum += weight * vec4<f32>(pixel(vec2<i32>(tap_index(across, i), tap_index(down, j))), 1.0);
+        }
+    }
+    let v = 2.0 * sum.rgb / max(sum.a, 1e-6) - 1.0;
+    return Planes(v.r, v.g, v.b);
+}

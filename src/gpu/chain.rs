@@ -1,0 +1,178 @@
+//! A plan on the device: textures, weights, parameters and bind groups, made once.
+
+use bevy::platform::collections::HashMap;
+use bevy::render::render_resource::{
+    BindGroup, BindGroupEntry, BindingResource, Buffer, BufferBinding, BufferInitDescriptor, BufferSize, BufferUsages,
+    CachedRenderPipelineId, Extent3d, TexelCopyBufferLayout, Texture, TextureDescriptor, TextureDimension,
+    TextureFormat, TextureUsages, TextureView, TextureViewDescriptor,
+};
+use bevy::render::renderer::{RenderDevice, RenderQueue};
+
+use super::pipelines::{PipelineQueue, Pipelines};
+use crate::plan::kernel::BIND_PARAMS;
+use crate::plan::{Plan, Rect, TextureRef, WEIGHT_TEXTURE_WIDTH};
+
+/// Size of the window of the parameter buffer that a draw sees: no block is longer.
+const PARAMS_WINDOW: u64 = 512;
+
+/// A plan's resources on the device.
+#[derive(Debug)]
+pub(super) struct Chain {
+    pub plan: Plan,
+    pub passes: Vec<ChainPass>,
+    /// Pipelines by kernel index of the plan.
+    pub pipelines: Vec<CachedRenderPipelineId>,
+    pub slots: Vec<(Texture, TextureView)>,
+    bind_groups: Vec<BindGroup>,
+}
+
+/// A pass with its attachments looked up.
+#[derive(Debug)]
+pub(super) struct ChainPass {
+    pub label: String,
+    pub targets: Vec<TextureView>,
+    pub draws: Vec<ChainDraw>,
+}
+
+/// A draw with its bind group looked up.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ChainDraw {
+    pub kernel: usize,
+    pub bind_group: usize,
+    pub rect: Rect,
+    pub offset: u32,
+    pub group_stride: u32,
+    pub item: Option<usize>,
+}
+
+/// What making a chain needs of the render world.
+pub(super) struct ChainContext<'a> {
+    pub device: &'a RenderDevice,
+    pub queue: &'a RenderQueue,
+    pub pipelines: &'a mut Pipelines,
+    pub pipeline_queue: PipelineQueue<'a>,
+}
+
+impl Chain {
+    /// Allocates everything that the plan names.
+    pub fn new(plan: Plan, context: &mut ChainContext) -> Self {
+        let device = context.device;
+        let label = |what: &str| format!("bevy_toonface/{}/{what}", plan.model);
+        let slots: Vec<(Texture, TextureView)> = plan
+            .slots
+            .iter()
+            .enumerate()
+            .map(|(i, slot)| {
+                let texture = device.create_texture(&TextureDescriptor {
+                    label: Some(&label(&format!("slot{i}"))),
+                    size: Extent3d { width: slot.width as u32, height: slot.height as u32, depth_or_array_layers: 1 },
+                    mip_level_count: 1,
+                    sample_count: 1,
+                    dimension: TextureDimension::D2,
+                    format: TextureFormat::R32Float,
+                    usage: TextureUsages::RENDER_ATTACHMENT
+                        | TextureUsages::TEXTURE_BINDING
+                        | TextureUsages::COPY_SRC
+                        | TextureUsages::COPY_DST,
+                    view_formats: &[],
+                });
+                let view = texture.create_view(&TextureViewDescriptor::default());
+                (texture, view)
+            })
+            .collect();
+        let weights = upload_weights(&plan, context, &label("weights"));
+        let params = upload_params(&plan, device, &label("params"));
+
+        let kernels: Vec<_> =
+            plan.kernels.iter().map(|k| context.pipelines.kernel(*k, &context.pipeline_queue)).collect();
+        let mut bind_groups = Vec::new();
+        let mut known: HashMap<(usize, &[(u32, TextureRef)]), usize> = HashMap::default();
+        let mut passes = Vec::with_capacity(plan.passes.len());
+        for pass in &plan.passes {
+            let mut draws = Vec::with_capacity(pass.draws.len());
+            for draw in &pass.draws {
+                let bind_group = *known.entry((draw.kernel, draw.textures.as_slice())).or_insert_with(|| {
+                    let layout = context.pipeline_queue.cache.get_bind_group_layout(&kernels[draw.kernel].layout);
+                    let mut entries = vec![params_entry(&params)];
+                    entries.extend(draw.textures.iter().map(|(binding, texture)| BindGroupEntry {
+                        binding: *binding,
+                        resource: BindingResource::TextureView(match texture {
+                            TextureRef::Weights => &weights,
+                            TextureRef::Slot(slot) => &slots[*slot].1,
+                        }),
+                    }));
+                    bind_groups.push(device.create_bind_group(label(&pass.label).as_str(), &layout, &entries));
+                    bind_groups.len() - 1
+                });
+                draws.push(ChainDraw {
+                    kernel: draw.kernel,
+                    bind_group,
+                    rect: draw.rect,
+                    offset: draw.params.offset,
+                    group_stride: draw.params.group_stride,
+                    item: draw.item,
+                });
+            }
+            let targets = plan.tensors[pass.target].slots.iter().map(|slot| slots[*slot].1.clone()).collect();
+            passes.push(ChainPass { label: label(&pass.label), targets, draws });
+        }
+        drop(known);
+        let pipelines = kernels.iter().map(|k| k.id).collect();
+        Self { plan, passes, pipelines, slots, bind_groups }
+    }
+
+    /// The bind group of a draw.
+    pub fn bind_group(&self, draw: &ChainDraw) -> &BindGroup {
+        &self.bind_groups[draw.bind_group]
+    }
+
+    /// Number of bind groups.
+    pub fn bind_group_count(&self) -> usize {
+        self.bind_groups.len()
+    }
+
+    /// Views of a tensor's planes.
+    pub fn planes(&self, tensor: usize) -> impl Iterator<Item = &TextureView> {
+        self.plan.tensors[tensor].slots.iter().map(|slot| &self.slots[*slot].1)
+    }
+}
+
+fn params_entry(params: &Buffer) -> BindGroupEntry<'_> {
+    BindGroupEntry {
+        binding: BIND_PARAMS,
+        resource: BindingResource::Buffer(BufferBinding {
+            buffer: params,
+            offset: 0,
+            size: BufferSize::new(PARAMS_WINDOW),
+        }),
+    }
+}
+
+fn upload_weights(plan: &Plan, context: &ChainContext, label: &str) -> TextureView {
+    let size =
+        Extent3d { width: WEIGHT_TEXTURE_WIDTH as u32, height: plan.weights.height() as u32, depth_or_array_layers: 1 };
+    let texture = context.device.create_texture(&TextureDescriptor {
+        label: Some(label),
+        size,
+        mip_level_count: 1,
+        sample_count: 1,
+        dimension: TextureDimension::D2,
+        format: TextureFormat::Rgba32Float,
+        usage: TextureUsages::TEXTURE_BINDING | TextureUsages::COPY_DST,
+        view_formats: &[],
+    });
+    let layout = TexelCopyBufferLayout { offset: 0, bytes_per_row: Some(16 * size.width), rows_per_image: None };
+    context.queue.write_texture(texture.as_image_copy(), bytemuck::cast_slice(&plan.weights.texels), layout, size);
+    texture.create_view(&TextureViewDescriptor::default())
+}
+
+fn upload_params(plan: &Plan, device: &RenderDevice, label: &str) -> Buffer {
+    // The last block's window must lie inside the buffer, too.
+    let mut contents = plan.params.clone();
+    contents.resize(contents.len() + PARAMS_WINDOW as usize, 0);
+    device.create_buffer_with_data(&BufferInitDescriptor {
+        label: Some(label),
+        contents: &contents,
+        usage: BufferUsages::UNIFORM,
+    })
+}

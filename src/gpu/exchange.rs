@@ -1,0 +1,103 @@
+//! The boundary between the worlds: requests come in, progress and tensors go out.
+
+use bevy::prelude::*;
+use bevy::render::MainWorld;
+
+use crate::ecs::{CartoonError, CartoonGroup, CartoonRequest, CartoonTensors, Progress, Wanted};
+use crate::model::Tensor;
+
+/// A request as the render world has it.
+#[derive(Debug, Clone)]
+pub(super) struct Request {
+    pub entity: Entity,
+    pub revision: u64,
+    pub wanted: Wanted,
+}
+
+/// News for an entity.
+#[derive(Debug)]
+pub(super) enum Report {
+    /// A revision is on the output image.
+    Drawn { revision: u64, milliseconds: f32 },
+    /// Tensors were read back.
+    Tensors(Vec<(String, Tensor)>),
+    /// Nothing can be drawn.
+    Failed(CartoonError),
+}
+
+/// What passes between the worlds.
+#[derive(Resource, Debug, Default)]
+pub(super) struct Exchange {
+    pub requests: Vec<Request>,
+    pub reports: Vec<(Entity, Report)>,
+    pub chains: Vec<ChainInfo>,
+}
+
+/// Figures of a chain of passes, for tools and panels.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ChainInfo {
+    /// The model's name.
+    pub model: String,
+    /// Pictures in a batch.
+    pub batch: usize,
+    /// Render passes of an update, without the two of each picture.
+    pub passes: usize,
+    /// Draws of an update.
+    pub draws: usize,
+    /// Pipelines that the passes use.
+    pub pipelines: usize,
+    /// Pipelines of all models together.
+    pub all_pipelines: usize,
+    /// Bind groups that were made.
+    pub bind_groups: usize,
+    /// Bytes of all texture slots.
+    pub slot_bytes: usize,
+    /// Bytes of the largest set of tensors alive at once.
+    pub live_bytes: usize,
+    /// Bytes of the weight texture.
+    pub weight_bytes: usize,
+    /// CPU milliseconds that recording the latest update took.
+    pub record_ms: f32,
+    /// The pass table.
+    pub table: String,
+}
+
+/// The chains that exist, in the main world; brought up to date every frame.
+#[derive(Resource, Debug, Clone, Default)]
+pub struct CartoonChains(pub Vec<ChainInfo>);
+
+/// Runs in `ExtractSchedule`, where both worlds are at hand.
+pub(super) fn exchange(mut main: ResMut<MainWorld>, mut exchange: ResMut<Exchange>) {
+    for (entity, report) in std::mem::take(&mut exchange.reports) {
+        deliver(&mut main, entity, report);
+    }
+    let chains = std::mem::take(&mut exchange.chains);
+    if !chains.is_empty() {
+        main.insert_resource(CartoonChains(chains));
+    }
+    exchange.requests.clear();
+    let mut query = main.query_filtered::<(Entity, &CartoonRequest), With<CartoonGroup>>();
+    for (entity, request) in query.iter(&main) {
+        if let Some(wanted) = &request.wanted {
+            exchange.requests.push(Request { entity, revision: request.revision, wanted: wanted.clone() });
+        }
+    }
+}
+
+/// An entity may be gone, or may have lost its tag; then nobody waits for the news.
+fn deliver(main: &mut World, entity: Entity, report: Report) {
+    let Ok(mut entity) = main.get_entity_mut(entity) else { return };
+    let Some(mut progress) = entity.get_mut::<Progress>() else { return };
+    match report {
+        Report::Drawn { revision, milliseconds } => {
+            progress.revision = revision;
+            progress.milliseconds = milliseconds;
+            progress.updates += 1;
+            progress.error = None;
+        }
+        Report::Failed(error) => progress.error = Some(error),
+        Report::Tensors(tensors) => {
+            entity.insert(CartoonTensors(tensors));
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! The only layer that knows the GPU: extract, prepare, record, report.
+//!
+//! ```text
+//! ExtractSchedule   exchange           requests in, progress and tensors out
+//! PrepareResources  prepare_cartoons   chains of passes for the models in use; what to draw this frame
+//! RenderGraph       toonface           records encode, passes, composite; allocates nothing
+//! Cleanup           watch              asks the queue when the work is done
+//! ```
+
+mod chain;
+mod device;
+mod exchange;
+mod model;
+mod picture;
+mod pipelines;
+mod prepare;
+mod readback;
+mod record;
+mod shaders;
+mod watch;
+
+use bevy::core_pipeline::schedule::camera_driver;
+use bevy::prelude::*;
+use bevy::render::render_asset::RenderAssetPlugin;
+use bevy::render::renderer::RenderGraph;
+use bevy::render::{ExtractSchedule, Render, RenderApp, RenderStartup, RenderSystems};
+
+pub use device::{DeviceSupport, device_support};
+pub use exchange::{CartoonChains, ChainInfo};
+
+/// The GPU half of the plugin. Does nothing in an app without a renderer.
+#[derive(Debug, Clone, Default)]
+pub struct CartoonRenderPlugin {
+    /// Planes a tensor is spread over at most: 4 or 8. The device may have fewer.
+    pub max_planes: usize,
+    /// Most pictures in a batch.
+    pub max_batch: usize,
+}
+
+impl Plugin for CartoonRenderPlugin {
+    fn build(&self, app: &mut App) {
+        shaders::embed(app);
+        app.add_plugins(RenderAssetPlugin::<model::RenderCartoonModel>::default());
+    }
+
+    fn finish(&self, app: &mut App) {
+        let shaders = shaders::load(app);
+        let support = device_support(app, self.max_planes);
+        let Some(render_app) = app.get_sub_app_mut(RenderApp) else { return };
+        render_app
+            .insert_resource(shaders)
+            .insert_resource(prepare::ChainSettings { limits: support.limits, max_batch: self.max_batch.clamp(1, 64) })
+            .init_resource::<exchange::Exchange>()
+            .init_resource::<prepare::Chains>()
+            .init_resource::<pipelines::Pipelines>()
+            .add_systems(RenderStartup, (pipelines::init_pipelines, prepare::init_chains))
+            .add_systems(ExtractSchedule, exchange::exchange)
+            .add_systems(
+                Render,
+                (
+                    prepare::prepare_cartoons.in_set(RenderSystems::PrepareBindGroups),
+                    watch::watch.in_set(RenderSystems::Cleanup),
+                ),
+            )
+            .add_systems(RenderGraph, record::toonface.before(camera_driver));
+    }
+}

@@ -1,0 +1,34 @@
+//! The model in the render world: the same data, with a number that changes when it does.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use bevy::asset::AssetId;
+use bevy::ecs::system::SystemParamItem;
+use bevy::render::render_asset::{PrepareAssetError, RenderAsset};
+
+use crate::ecs::CartoonModel;
+use crate::model::Model;
+
+/// A model as the render world has it.
+#[derive(Debug)]
+pub(super) struct RenderCartoonModel {
+    pub model: Arc<Model>,
+    /// Differs between any two versions of any model.
+    pub version: u64,
+}
+
+impl RenderAsset for RenderCartoonModel {
+    type SourceAsset = CartoonModel;
+    type Param = ();
+
+    fn prepare_asset(
+        source: CartoonModel,
+        _id: AssetId<CartoonModel>,
+        _param: &mut SystemParamItem<()>,
+        _previous: Option<&Self>,
+    ) -> Result<Self, PrepareAssetError<CartoonModel>> {
+        static VERSION: AtomicU64 = AtomicU64::new(1);
+        Ok(Self { model: source.model, version: VERSION.fetch_add(1, Ordering::Relaxed) })
+    }
+}

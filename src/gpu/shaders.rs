@@ -1,0 +1,66 @@
+//! The WGSL files, embedded from one table under clean paths.
+
+use std::path::{Path, PathBuf};
+
+use bevy::asset::io::embedded::EmbeddedAssetRegistry;
+use bevy::platform::collections::HashMap;
+use bevy::prelude::*;
+use bevy::shader::Shader;
+
+macro_rules! shader_table {
+    ($($path:literal),* $(,)?) => {
+        /// Path below `shaders/` and text of every file.
+        const SHADERS: &[(&str, &[u8])] =
+            &[$(($path, include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/shaders/", $path)))),*];
+    };
+}
+
+shader_table![
+    "lib/coefficients.wgsl",
+    "lib/color.wgsl",
+    "lib/lanes.wgsl",
+    "lib/layout.wgsl",
+    "lib/moments.wgsl",
+    "lib/operand_a.wgsl",
+    "lib/operand_b.wgsl",
+    "lib/operand_c.wgsl",
+    "lib/picture.wgsl",
+    "lib/weights.wgsl",
+    "io/composite.wgsl",
+    "io/encode.wgsl",
+    "ops/channel_sum.wgsl",
+    "ops/coefficients.wgsl",
+    "ops/combine.wgsl",
+    "ops/conv.wgsl",
+    "ops/linear.wgsl",
+    "ops/merge.wgsl",
+    "ops/mix.wgsl",
+    "ops/reduce.wgsl",
+    "ops/scale.wgsl",
+];
+
+/// Handles of all shader files: they stay loaded, so that imports are found.
+#[derive(Resource, Debug, Clone)]
+pub(super) struct Shaders(HashMap<&'static str, Handle<Shader>>);
+
+impl Shaders {
+    /// The shader of a file of the table; the default handle for any other path.
+    pub fn get(&self, path: &str) -> Handle<Shader> {
+        self.0.get(path).cloned().unwrap_or_default()
+    }
+}
+
+/// Puts the files where the asset server finds them: `embedded://bevy_toonface/shaders/...`.
+pub(super) fn embed(app: &mut App) {
+    let Some(registry) = app.world().get_resource::<EmbeddedAssetRegistry>() else { return };
+    for (path, text) in SHADERS {
+        let asset = Path::new("bevy_toonface/shaders").join(path);
+        registry.insert_asset(PathBuf::from("shaders").join(path), &asset, *text);
+    }
+}
+
+pub(super) fn load(app: &App) -> Shaders {
+    let Some(assets) = app.world().get_resource::<AssetServer>() else { return Shaders(HashMap::default()) };
+    let load = |path: &&'static str| assets.load(format!("embedded://bevy_toonface/shaders/{path}"));
+    Shaders(SHADERS.iter().map(|(path, _)| (*path, load(path))).collect())
+}
