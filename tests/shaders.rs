@@ -47,27 +47,35 @@ impl Shaders {
     }
 
     fn compose(&mut self, kernel: &Kernel) -> naga::Module {
-        let path = shader_folder().join(kernel.shader());
-        let source = read(&path);
-        let shader_defs: HashMap<String, ShaderDefValue> = kernel
-            .defs()
-            .into_iter()
-            .map(|def| match def {
-                Def::Int(name, n) => (name.to_owned(), ShaderDefValue::Int(n)),
-                Def::Flag(name) => (name.to_owned(), ShaderDefValue::Bool(true)),
-            })
-            .collect();
+        let define = |def| match def {
+            Def::Int(name, n) => (name.to_owned(), ShaderDefValue::Int(n)),
+            Def::Flag(name) => (name.to_owned(), ShaderDefValue::Bool(true)),
+        };
+        self.compose_file(kernel.shader(), kernel.defs().into_iter().map(define).collect())
+    }
+
+    fn compose_file(&mut self, file: &str, shader_defs: HashMap<String, ShaderDefValue>) -> naga::Module {
+        let source = read(&shader_folder().join(file));
+        let shown_defs = format!("{shader_defs:?}");
         let descriptor = NagaModuleDescriptor {
             source: &source,
-            file_path: &shown(&path),
+            file_path: file,
             shader_type: ShaderType::Wgsl,
             shader_defs,
             ..Default::default()
         };
         match self.composer.make_naga_module(descriptor) {
             Ok(module) => module,
-            Err(e) => panic!("{kernel} ({:?}):\n{}", kernel.defs(), e.emit_to_string(&self.composer)),
+            Err(e) => panic!("{file} ({shown_defs}):\n{}", e.emit_to_string(&self.composer)),
         }
+    }
+}
+
+/// Validates with the capabilities that every WebGL2 device has: none beyond the core.
+fn validate(module: &naga::Module, what: &str) {
+    let mut validator = Validator::new(ValidationFlags::all(), Capabilities::empty());
+    if let Err(e) = validator.validate(module) {
+        panic!("{what}: {}", e.emit_to_string(what));
     }
 }
 
@@ -108,13 +116,58 @@ fn every_kernel_composes_and_validates_with_the_capabilities_of_webgl2() {
     let mut shaders = Shaders::new();
     let kernels = kernels();
     for kernel in &kernels {
-        let module = shaders.compose(kernel);
-        let mut validator = Validator::new(ValidationFlags::all(), Capabilities::empty());
-        if let Err(e) = validator.validate(&module) {
-            panic!("{kernel} ({:?}): {}", kernel.defs(), e.emit_to_string(kernel.shader()));
-        }
+        validate(&shaders.compose(kernel), &format!("{kernel} ({:?})", kernel.defs()));
     }
     println!("{} kernels composed and validated", kernels.len());
+}
+
+/// Defs of the picture's shaders, as their headers list them; each is tried alone, as none is used with another.
+fn header_defs(file: &Path) -> Vec<String> {
+    let source = read(file);
+    let list = source.lines().find_map(|line| line.strip_prefix("// Defs: ")).expect("a Defs line");
+    let upper = |c: char| c.is_ascii_uppercase() || c == '_' || c.is_ascii_digit();
+    let words = list.split(|c| !upper(c)).filter(|word| word.len() > 1);
+    words.map(String::from).collect()
+}
+
+#[test]
+fn the_shaders_of_the_picture_compose_and_validate() {
+    let mut shaders = Shaders::new();
+    let files = wgsl_files("io");
+    assert!(files.len() >= 2, "{files:?}");
+    for file in files {
+        let defs = header_defs(&file);
+        let flag = |def: &String| HashMap::from([(def.clone(), ShaderDefValue::Bool(true))]);
+        for defs in std::iter::once(HashMap::new()).chain(defs.iter().map(flag)) {
+            validate(&shaders.compose_file(&shown(&file), defs), &shown(&file));
+        }
+    }
+}
+
+/// The twin is private to the GPU layer, so its fields are read off the source: all are 4-byte words in `repr(C)`.
+#[test]
+fn the_picture_has_the_offsets_of_its_rust_twin() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/gpu/picture.rs");
+    let source = read(&path);
+    let (_, rest) = source.split_once("struct PictureUniform {").expect("the struct");
+    let (fields, _) = rest.split_once('}').expect("its end");
+    let mut expected = BTreeMap::new();
+    let mut offset = 0;
+    for field in fields.lines().filter_map(|line| line.trim().strip_prefix("pub ")) {
+        let (name, ty) = field.trim_end_matches(',').split_once(": ").expect("a field");
+        expected.insert(name.to_owned(), offset);
+        offset += match ty {
+            "LayoutUniform" => size_of::<LayoutUniform>(),
+            "[i32; 2]" | "[f32; 2]" => 8,
+            "i32" | "f32" => 4,
+            other => panic!("field {name} has type {other}"),
+        };
+    }
+    expected.remove("pad");
+    let module = Shaders::new().compose_file("io/encode.wgsl", HashMap::new());
+    let (found, size) = members(&module, params_type(&module));
+    assert_eq!(found, expected);
+    assert!(size <= offset, "{size} bytes in WGSL, {offset} in Rust");
 }
 
 #[test]
@@ -263,8 +316,8 @@ fn a_library_file_is_imported_by_its_path() {
 }
 
 #[test]
-fn an_op_says_in_its_header_what_it_computes_reads_writes_and_takes() {
-    for path in wgsl_files("ops") {
+fn a_shader_says_in_its_header_what_it_computes_reads_writes_and_takes() {
+    for path in ["ops", "io"].iter().flat_map(|folder| wgsl_files(folder)) {
         let source = read(&path);
         let header: Vec<&str> = source.lines().take_while(|line| line.starts_with("//")).collect();
         let has = |word: &str| header.iter().any(|line| line.contains(word));
@@ -276,8 +329,8 @@ fn an_op_says_in_its_header_what_it_computes_reads_writes_and_takes() {
 }
 
 #[test]
-fn a_header_names_exactly_the_defs_that_the_file_tests() {
-    for path in wgsl_files("ops") {
+fn a_header_names_the_defs_that_the_file_tests() {
+    for path in ["ops", "io"].iter().flat_map(|folder| wgsl_files(folder)) {
         let source = read(&path);
         let header = source.lines().find(|line| line.starts_with("// Defs: ")).unwrap_or_default();
         let tested = source.lines().filter_map(|line| line.strip_prefix("#if"));

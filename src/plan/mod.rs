@@ -85,7 +85,7 @@ impl Plan {
     /// # Errors
     /// [`PlanError`] if a tensor or the weights do not fit the device, or an output is not known.
     pub fn new(model: &Model, options: PlanOptions) -> Result<Self, PlanError> {
-        let options = PlanOptions { batch: options.batch.max(1), ..options };
+        let options = PlanOptions { limits: options.limits.fitted(), batch: options.batch.max(1), ..options };
         let lowered = lower::lower(model, options.limits, options.batch, &options.outputs)?;
         finish(model.manifest.name.clone(), options, model.graph.groups(), lowered)
     }

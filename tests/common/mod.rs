@@ -7,7 +7,8 @@ pub mod reference;
 use std::path::PathBuf;
 
 use bevy_toonface::model::{
-    Generator, Graph, GroupEntry, MANIFEST_VERSION, Manifest, Model, Owner, Param, Tensor, TensorFile, Weights,
+    Generator, Graph, GroupEntry, MANIFEST_VERSION, Manifest, Model, ModelError, Owner, Param, Tensor, TensorFile,
+    Weights,
 };
 
 /// The path of a file or folder in `tests/fixtures`.
@@ -133,4 +134,27 @@ pub fn nmse(got: &[f32], expected: &[f32]) -> f64 {
     let error: f64 = got.iter().zip(expected).map(|(a, b)| square(f64::from(*a) - f64::from(*b))).sum();
     let power: f64 = expected.iter().map(|v| square(f64::from(*v))).sum();
     error / power.max(f64::MIN_POSITIVE)
+}
+
+/// Fails unless the error's message names all `words`.
+pub fn assert_names(error: &ModelError, words: &[&str]) {
+    let message = error.to_string();
+    words.iter().for_each(|word| assert!(message.contains(word), "`{word}` in: {message}"));
+}
+
+/// 400 damaged copies of `bytes`: cut short, or with flipped bits, most of them in the first `header` bytes.
+pub fn damaged(bytes: &[u8], header: usize) -> Vec<Vec<u8>> {
+    let mut random = Random::new(11);
+    let mut variants = Vec::new();
+    for _ in 0..200 {
+        variants.push(bytes[..random.below(bytes.len())].to_vec());
+        // Most flips go to the header, where they matter.
+        let mut flipped = bytes.to_vec();
+        for _ in 0..=random.below(3) {
+            let end = if random.below(4) > 0 { header } else { bytes.len() };
+            flipped[random.below(end)] ^= 1 << random.below(8);
+        }
+        variants.push(flipped);
+    }
+    variants
 }
