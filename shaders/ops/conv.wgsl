@@ -73,6 +73,8 @@ fn fragment(@builtin(position) position: vec4<f32>) -> Targets {
         let affine = coefficients::load_a(cell.item, tile, params.a, params.coefficients_a);
 #endif
         for (var y = 0; y < #{KERNEL}; y++) {
+            // Sums of sums: rounding errors grow with the longest run of additions.
+            var row = Lanes(vec4<f32>(0.0), vec4<f32>(0.0));
             for (var x = 0; x < #{KERNEL}; x++) {
                 let pixel = reflect_index(corner + vec2<i32>(x, y), size_a) >> vec2<u32>(u32(params.up_a));
                 var v = operand_a::load(base + pixel);
@@ -80,9 +82,10 @@ fn fragment(@builtin(position) position: vec4<f32>) -> Targets {
                 v = coefficients::apply(v, affine);
 #endif
                 v = Lanes(max(v.lo, vec4<f32>(params.floor_a)), max(v.hi, vec4<f32>(params.floor_a)));
-                multiply_lanes(&sums, v, #{A_PLANES}, at);
+                multiply_lanes(&row, v, #{A_PLANES}, at);
                 at += #{A_PLANES} * QUADS;
             }
+            sums = Lanes(sums.lo + row.lo, sums.hi + row.hi);
         }
     }
 #if B_PLANES > 0
@@ -93,6 +96,8 @@ fn fragment(@builtin(position) position: vec4<f32>) -> Targets {
         let affine = coefficients::load_b(cell.item, tile, params.b, params.coefficients_b);
 #endif
         for (var y = 0; y < #{KERNEL}; y++) {
+            // Sums of sums: rounding errors grow with the longest run of additions.
+            var row = Lanes(vec4<f32>(0.0), vec4<f32>(0.0));
             for (var x = 0; x < #{KERNEL}; x++) {
                 let pixel = reflect_index(corner + vec2<i32>(x, y), size_b) >> vec2<u32>(u32(params.up_b));
                 var v = operand_b::load(base + pixel);
@@ -100,9 +105,10 @@ fn fragment(@builtin(position) position: vec4<f32>) -> Targets {
                 v = coefficients::apply(v, affine);
 #endif
                 v = Lanes(max(v.lo, vec4<f32>(params.floor_b)), max(v.hi, vec4<f32>(params.floor_b)));
-                multiply_lanes(&sums, v, #{B_PLANES}, at);
+                multiply_lanes(&row, v, #{B_PLANES}, at);
                 at += #{B_PLANES} * QUADS;
             }
+            sums = Lanes(sums.lo + row.lo, sums.hi + row.hi);
         }
     }
 #endif

@@ -37,16 +37,25 @@ fn fragment(@builtin(position) position: vec4<f32>) -> Statistics {
     var squares = 0.0;
 #endif
     for (var y = first_row; y < end_row; y++) {
+#ifndef MAXIMUM
+        // Sums of sums: rounding errors grow with the longest run of additions.
+        var row_sum = 0.0;
+        var row_squares = 0.0;
+#endif
         for (var x = 0; x < params.a.tile.x; x++) {
             let v = textureLoad(source, base + vec2<i32>(x, y), 0).r;
 #ifdef MAXIMUM
             maximum = max(maximum, v);
 #else
             let d = v - first;
-            sum += d;
-            squares += d * d;
+            row_sum += d;
+            row_squares += d * d;
 #endif
         }
+#ifndef MAXIMUM
+        sum += row_sum;
+        squares += row_squares;
+#endif
     }
 #ifdef MAXIMUM
     return Statistics(maximum);

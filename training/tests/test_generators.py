@@ -1,10 +1,13 @@
 """Both generators: shapes, groups, names and the round trips of their weights."""
 
+from pathlib import Path
+
 import pytest
 import torch
+from toonface import official
 from toonface.groups import randomise
 from toonface.lite import Lite
-from toonface.paper import Paper, from_official, to_official
+from toonface.paper import TAPS, Paper, from_official, to_official
 
 SMALL = [(Lite, 64), (Paper, 32)]
 
@@ -83,3 +86,10 @@ def test_official_names_and_unused_weights_survive_a_round_trip() -> None:
     assert official["DecodeBlock4.norm2.w_beta"].shape == (1, 32)
     again = to_official(from_official(official, 64))
     assert all(torch.equal(official[name], again[name]) for name in official)
+
+
+def test_official_fixtures_agree_with_what_they_were_made_from(tmp_path: Path) -> None:
+    official.make(8, 64, 5, tmp_path)
+    worst = official.check(tmp_path)
+    assert {name.split()[1] for name in worst} == {"input", "output", "cam_logit", "heatmap", *TAPS}
+    assert max(worst.values()) < 1e-4
