@@ -7,6 +7,7 @@ use bevy::log::LogPlugin;
 use bevy::prelude::*;
 use bevy::render::RenderPlugin;
 use bevy::render::gpu_readback::{Readback, ReadbackComplete};
+use bevy::render::pipelined_rendering::PipelinedRenderingPlugin;
 use bevy::render::render_resource::PollType;
 use bevy::render::renderer::RenderDevice;
 use bevy::render::settings::{RenderCreation, WgpuSettings, WgpuSettingsPriority};
@@ -19,6 +20,8 @@ use bevy_toonface::ToonfacePlugin;
 pub struct Headless {
     /// Ask for no more than WebGL2's limits.
     pub webgl2: bool,
+    /// Draw within `App::update` instead of in a thread beside it: then `RenderApp` can be looked into.
+    pub unpipelined: bool,
     /// The plugin under test.
     pub plugin: ToonfacePlugin,
 }
@@ -31,16 +34,17 @@ impl Headless {
     pub fn start(self) -> Result<App, String> {
         let priority = if self.webgl2 { WgpuSettingsPriority::WebGL2 } else { WgpuSettingsPriority::Functionality };
         let settings = WgpuSettings { priority, ..default() };
+        let mut plugins = DefaultPlugins
+            .build()
+            .disable::<WinitPlugin>()
+            .set(WindowPlugin { primary_window: None, exit_condition: ExitCondition::DontExit, ..default() })
+            .set(LogPlugin { filter: "error,bevy_toonface=info".into(), ..default() })
+            .set(RenderPlugin { render_creation: RenderCreation::Automatic(Box::new(settings)), ..default() });
+        if self.unpipelined {
+            plugins = plugins.disable::<PipelinedRenderingPlugin>();
+        }
         let mut app = App::new();
-        app.add_plugins((
-            DefaultPlugins
-                .build()
-                .disable::<WinitPlugin>()
-                .set(WindowPlugin { primary_window: None, exit_condition: ExitCondition::DontExit, ..default() })
-                .set(LogPlugin { filter: "error,bevy_toonface=info".into(), ..default() })
-                .set(RenderPlugin { render_creation: RenderCreation::Automatic(Box::new(settings)), ..default() }),
-            self.plugin,
-        ));
+        app.add_plugins((plugins, self.plugin));
         let started = Instant::now();
         while app.plugins_state() == PluginsState::Adding {
             if started.elapsed() > Duration::from_secs(60) {
