@@ -1,5 +1,6 @@
 //! A Bevy app without a window, driven frame by frame: for the tools, the tests and CI.
 
+use std::panic::{self, AssertUnwindSafe};
 use std::time::{Duration, Instant};
 
 use bevy::app::PluginsState;
@@ -14,6 +15,9 @@ use bevy::render::settings::{RenderCreation, WgpuSettings, WgpuSettingsPriority}
 use bevy::window::ExitCondition;
 use bevy::winit::WinitPlugin;
 use bevy_toonface::ToonfacePlugin;
+
+/// What to do about a missing GPU.
+const NO_GPU: &str = "no GPU: install a Vulkan driver (Debian: mesa-vulkan-drivers for a software one)";
 
 /// What the app is made with.
 #[derive(Debug, Clone, Default)]
@@ -44,7 +48,9 @@ impl Headless {
             plugins = plugins.disable::<PipelinedRenderingPlugin>();
         }
         let mut app = App::new();
-        app.add_plugins((plugins, self.plugin));
+        // Without a GPU, Bevy panics.
+        quietly(|| app.add_plugins((plugins, self.plugin)).is_plugin_added::<RenderPlugin>())
+            .map_err(|reason| format!("{NO_GPU}. {reason}"))?;
         let started = Instant::now();
         while app.plugins_state() == PluginsState::Adding {
             if started.elapsed() > Duration::from_secs(60) {
@@ -55,10 +61,22 @@ impl Headless {
         app.finish();
         app.cleanup();
         if app.world().get_resource::<RenderDevice>().is_none() {
-            return Err("no GPU: install a Vulkan driver (Debian: mesa-vulkan-drivers for a software one)".into());
+            return Err(NO_GPU.into());
         }
         Ok(app)
     }
+}
+
+/// Turns a panic into its message.
+fn quietly<T>(work: impl FnOnce() -> T) -> Result<T, String> {
+    let hook = panic::take_hook();
+    panic::set_hook(Box::new(|_| {}));
+    let result = panic::catch_unwind(AssertUnwindSafe(work));
+    panic::set_hook(hook);
+    result.map_err(|panic| {
+        let words = panic.downcast_ref::<String>().cloned();
+        words.or_else(|| panic.downcast_ref::<&str>().map(ToString::to_string)).unwrap_or_default()
+    })
 }
 
 /// Runs frames until `done` yields something.

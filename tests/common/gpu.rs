@@ -1,5 +1,6 @@
 //! The plugin on a real device. An app lives in a thread of its own, serves one test at a time, and is shared by the
 //! tests of a binary: starting a device takes longer than most tests.
+#![allow(dead_code, reason = "every GPU test binary compiles this module and uses its own part of it")]
 
 #[path = "../../examples/shared/headless.rs"]
 pub mod headless;
