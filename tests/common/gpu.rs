@@ -156,6 +156,11 @@ pub fn gradient(width: u32, height: u32) -> Image {
     Image::new(size, TextureDimension::D2, data, TextureFormat::Rgba8UnormSrgb, RenderAssetUsages::default())
 }
 
+/// Runs frames until an entity's cartoon cannot be drawn.
+pub fn wait_for_error(app: &mut App, entity: Entity) -> CartoonError {
+    run_until(app, LIMIT, |world| world.get::<CartoonStatus>(entity)?.error().cloned()).expect("an error")
+}
+
 /// Runs frames until an entity's cartoon is on its output.
 pub fn wait_until_running(app: &mut App, entity: Entity) {
     run_until(app, LIMIT, |world| match world.get::<CartoonStatus>(entity) {
