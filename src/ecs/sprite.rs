@@ -2,7 +2,7 @@
 
 use bevy::prelude::*;
 
-use super::{CartoonGroup, CartoonOutput, CartoonRequest, CartoonSource, CartoonSystems, Progress};
+use super::{CartoonGroup, CartoonOutput, CartoonRequest, CartoonSource, CartoonSystems, Progress, RequestSource};
 
 /// The sprite's own picture, while the sprite shows a cartoon or waits for one.
 #[derive(Component, Debug, Clone)]
@@ -39,7 +39,9 @@ fn show_cartoons(
     mut sprites: Query<(&mut Sprite, &CartoonOutput, &CartoonRequest, &Progress, &SpritePicture), With<CartoonGroup>>,
 ) {
     for (mut sprite, output, request, progress, picture) in &mut sprites {
-        let ready = request.wanted.is_some() && progress.updates > 0 && progress.revision >= request.source_revision;
+        // The request of this frame has yet to be made: it may still be about another picture.
+        let current = request.wanted.as_ref().is_some_and(|w| w.source == RequestSource::Image(picture.0.id()));
+        let ready = current && progress.updates > 0 && progress.revision >= request.source_revision;
         if ready && sprite.image == picture.0 {
             sprite.image = output.image.clone();
         }

@@ -120,8 +120,8 @@ pub(super) fn prepare_cartoons(
     for (key, requests) in by_key {
         let Some(model) = params.models.get(key.0) else { continue };
         if let Err(error) = ensure_chain(&key, model, requests.len(), &params, chains, &mut pipelines) {
-            let fail = |r: &&Request| (r.entity, Report::Failed(error.clone()));
-            reports.extend(requests.iter().filter(|r| served_revision(served, r) < r.revision).map(fail));
+            let waiting = requests.iter().filter(|r| served_revision(served, r) < r.revision);
+            reports.extend(waiting.map(|r| failed(r, &error)));
             requests.iter().for_each(|r| serve(served, r, *clock));
             continue;
         }
@@ -141,11 +141,15 @@ pub(super) fn prepare_cartoons(
             }
             Ok(None) => {}
             Err(error) => {
-                reports.extend(waiting.iter().map(|r| (r.entity, Report::Failed(error.clone()))));
+                reports.extend(waiting.iter().map(|r| failed(r, &error)));
                 waiting.iter().for_each(|r| serve(served, r, *clock));
             }
         }
     }
+}
+
+fn failed(request: &Request, error: &CartoonError) -> (Entity, Report) {
+    (request.entity, Report::Failed { revision: request.revision, error: error.clone() })
 }
 
 fn served_revision(served: &HashMap<Entity, Served>, request: &Request) -> u64 {
