@@ -1,5 +1,7 @@
 //! Decides what is drawn this frame: makes chains for the models in use and picks the pictures of the next batch.
 
+use std::sync::Arc;
+
 use bevy::core_pipeline::FullscreenShader;
 use bevy::ecs::system::SystemParam;
 use bevy::platform::collections::{HashMap, HashSet};
@@ -60,6 +62,7 @@ pub(super) struct ChainState {
     pub in_flight: Option<InFlight>,
     pub readbacks: Vec<Readback>,
     pub record_ms: f32,
+    table: Arc<str>,
 }
 
 /// One batch: pictures, and the pipelines of both ends.
@@ -135,11 +138,12 @@ pub(super) fn prepare_cartoons(
             requests.into_iter().filter(|r| r.wanted.always || served_revision(served, r) < r.revision).collect();
         waiting.sort_by_key(|r| (served.get(&r.entity).map_or(0, |s| s.clock), r.entity));
         match next_batch(&waiting, state, &params, &mut pipelines) {
-            Ok(Some((batch, taken))) => {
-                taken.iter().for_each(|r| serve(served, r, *clock));
-                state.batch = Some(batch);
+            Ok(next) => {
+                next.taken.iter().for_each(|r| serve(served, r, *clock));
+                next.failed.iter().for_each(|(r, _)| serve(served, r, *clock));
+                reports.extend(next.failed.into_iter().map(|(r, error)| (r.entity, Report::Failed(error))));
+                state.batch = next.batch;
             }
-            Ok(None) => {}
             Err(error) => {
                 reports.extend(waiting.iter().map(|r| (r.entity, Report::Failed(error.clone()))));
                 waiting.iter().for_each(|r| serve(served, r, *clock));
@@ -173,14 +177,14 @@ fn ensure_chain(
             return Ok(());
         }
     }
-    let mut outputs = vec!["output".to_owned()];
-    outputs.extend(key.1.iter().filter(|name| *name != "output" && *name != "input").cloned());
+    let outputs = chain_outputs(&key.1);
     let name = &model.model.manifest.name;
     let plan = Plan::new(&model.model, PlanOptions { limits: params.settings.limits, batch, outputs })
         .map_err(|e| CartoonError::Plan { model: name.clone(), reason: e.to_string() })?;
     let pictures = picture_buffer(&params.device, plan.options.batch, &format!("bevy_toonface/{name}/pictures"));
     let mut context =
         ChainContext { device: &params.device, queue: &params.queue, pipelines, pipeline_queue: params.queue() };
+    let table = plan.to_string().into();
     let chain = Chain::new(plan, &mut context);
     let state = ChainState {
         chain,
@@ -190,9 +194,20 @@ fn ensure_chain(
         in_flight: None,
         readbacks: Vec::new(),
         record_ms: 0.0,
+        table,
     };
     chains.insert(key.clone(), state);
     Ok(())
+}
+
+/// The cartoon; and for those who read tensors back, the input and the taps.
+fn chain_outputs(taps: &[String]) -> Vec<String> {
+    let mut outputs = vec!["output".to_owned()];
+    if !taps.is_empty() {
+        outputs.push("input".into());
+        outputs.extend(taps.iter().filter(|name| *name != "output" && *name != "input").cloned());
+    }
+    outputs
 }
 
 impl PrepareParams<'_> {
@@ -205,13 +220,21 @@ impl PrepareParams<'_> {
     }
 }
 
+/// A batch, the requests in it, and those that can never be in one.
+#[derive(Default)]
+struct Next<'r> {
+    batch: Option<Batch>,
+    taken: Vec<&'r Request>,
+    failed: Vec<(&'r Request, CartoonError)>,
+}
+
 /// The next batch of the waiting requests whose images exist, once all pipelines have compiled.
 fn next_batch<'r>(
     waiting: &[&'r Request],
     state: &ChainState,
     params: &PrepareParams,
     pipelines: &mut Pipelines,
-) -> Result<Option<(Batch, Vec<&'r Request>)>, CartoonError> {
+) -> Result<Next<'r>, CartoonError> {
     let queue = params.queue();
     let encode = pipelines.encode(&queue);
     let composites = [false, true].map(|source| pipelines.composite(source, &queue));
@@ -223,14 +246,15 @@ fn next_batch<'r>(
         ready &= params.ready(*id, || kernel.to_string())?;
     }
     if !ready {
-        return Ok(None);
+        return Ok(Next::default());
     }
     let plan = &state.chain.plan;
     let Some(output) = plan.outputs.iter().find(|(name, _)| name == "output").map(|(_, tensor)| *tensor) else {
-        return Ok(None);
+        return Ok(Next::default());
     };
     let ends = Ends { device: &params.device, cache: &params.cache, buffer: &state.pictures };
-    let (mut items, mut taken) = (Vec::new(), Vec::new());
+    let mut next = Next::default();
+    let mut items = Vec::new();
     for request in waiting {
         let item = items.len();
         if item == plan.options.batch {
@@ -241,7 +265,12 @@ fn next_batch<'r>(
         let source = match &wanted.source {
             RequestSource::Image(id) => match params.images.get(*id) {
                 Some(image) if is_sampled(image) => Some(image),
-                _ => continue,
+                Some(image) => {
+                    next.failed.push((*request, unreadable(*id, image)));
+                    continue;
+                }
+                // Not uploaded yet.
+                None => continue,
             },
             RequestSource::Tensor(tensor) => {
                 upload(&state.chain, item, tensor, &params.queue);
@@ -261,9 +290,10 @@ fn next_batch<'r>(
             composite_pipeline: composite.id,
             target: target.texture_view.clone(),
         });
-        taken.push(*request);
+        next.taken.push(*request);
     }
-    Ok((!items.is_empty()).then_some((Batch { items, encode: encode.id }, taken)))
+    next.batch = (!items.is_empty()).then_some(Batch { items, encode: encode.id });
+    Ok(next)
 }
 
 /// Uniforms of both ends of a picture.
@@ -286,6 +316,13 @@ fn is_sampled(image: &GpuImage) -> bool {
         && descriptor.sample_count == 1
 }
 
+fn unreadable(id: AssetId<Image>, image: &GpuImage) -> CartoonError {
+    let descriptor = &image.texture_descriptor;
+    let layers = descriptor.size.depth_or_array_layers;
+    let format = format!("{:?}, {:?} with {layers} layers", descriptor.format, descriptor.dimension);
+    CartoonError::PictureFormat { path: id.to_string(), format }
+}
+
 fn info(state: &ChainState, pipelines: &Pipelines) -> ChainInfo {
     let plan = &state.chain.plan;
     ChainInfo {
@@ -300,6 +337,6 @@ fn info(state: &ChainState, pipelines: &Pipelines) -> ChainInfo {
         live_bytes: plan.live_bytes,
         weight_bytes: plan.weights.bytes(),
         record_ms: state.record_ms,
-        table: String::new(),
+        table: state.table.clone(),
     }
 }
