@@ -15,6 +15,12 @@ fn manifest_error(from: &str, to: &str) -> ModelError {
     Manifest::parse("bad.cartoon.ron", text.replacen(from, to, 1).as_bytes()).expect_err("a bad manifest")
 }
 
+/// The error is about a field of the manifest, and says so.
+fn assert_field(error: &ModelError, name: &str) {
+    assert!(matches!(error, ModelError::ManifestField { field, .. } if field == name), "{error:?}");
+    assert_names(error, &["bad.cartoon.ron", name]);
+}
+
 #[test]
 fn an_unknown_field_of_the_manifest_is_refused_by_name() {
     for (from, to) in [
@@ -75,7 +81,7 @@ fn a_deeply_nested_manifest_is_refused() {
 #[test]
 fn a_group_that_is_named_twice_is_refused_by_name() {
     let error = manifest_error("(name: \"second\"", "(name: \"first\"");
-    assert!(matches!(&error, ModelError::Config { field, .. } if field == "groups"), "{error:?}");
+    assert_field(&error, "groups");
     assert_names(&error, &["groups", "first"]);
 }
 
@@ -84,14 +90,14 @@ fn a_manifest_without_groups_is_refused() {
     let text = manifest_text();
     let (head, _) = text.split_once("groups: [").expect("groups");
     let error = Manifest::parse("bad.cartoon.ron", format!("{head}groups: [])").as_bytes()).expect_err("no groups");
-    assert!(matches!(&error, ModelError::Config { field, .. } if field == "groups"), "{error:?}");
+    assert_field(&error, "groups");
 }
 
 #[test]
 fn a_weight_path_that_leaves_the_folder_is_refused_by_name() {
     for path in ["../trunk.safetensors", "/etc/passwd", "a/../../b", "C:x", "http://x", "a\\\\b", ""] {
         let error = manifest_error("\"trunk.safetensors\"", &format!("\"{path}\""));
-        assert!(matches!(&error, ModelError::Config { field, .. } if field == "weights"), "{path}: {error:?}");
+        assert_field(&error, "weights");
         assert_names(&error, &[&path.replace("\\\\", "\\")]);
     }
 }
@@ -100,7 +106,7 @@ fn a_weight_path_that_leaves_the_folder_is_refused_by_name() {
 fn base_channels_out_of_range_are_refused() {
     for channels in ["0", "2", "6", "260"] {
         let error = manifest_error("base_channels: 4", &format!("base_channels: {channels}"));
-        assert!(matches!(&error, ModelError::Config { field, .. } if field == "base_channels"), "{error:?}");
+        assert_field(&error, "base_channels");
         assert_names(&error, &["base_channels", channels]);
     }
 }
@@ -109,7 +115,7 @@ fn base_channels_out_of_range_are_refused() {
 fn an_image_size_out_of_range_is_refused() {
     for size in ["0", "32", "100", "2048"] {
         let error = manifest_error("image_size: 64", &format!("image_size: {size}"));
-        assert!(matches!(&error, ModelError::Config { field, .. } if field == "image_size"), "{error:?}");
+        assert_field(&error, "image_size");
         assert_names(&error, &["image_size", size]);
     }
 }
@@ -125,7 +131,7 @@ fn numbers_that_do_not_fit_are_refused() {
 #[test]
 fn an_unknown_branch_module_is_refused_by_name() {
     let error = manifest_error("\"stem\"", "\"stern\"");
-    assert!(matches!(&error, ModelError::Config { field, .. } if field == "branch"), "{error:?}");
+    assert_field(&error, "branch");
     assert_names(&error, &["branch", "stern"]);
 }
 

@@ -5,7 +5,7 @@ mod common;
 
 use std::path::{Path, PathBuf};
 
-use bevy_toonface::model::{Model, ModelError, Tensor, TensorFile, import_checkpoint};
+use bevy_toonface::model::{GraphBuilder, Model, ModelError, Op, Owner, Tensor, TensorFile, import_checkpoint};
 use common::{assert_names, damaged, fixture, fixture_path};
 use safetensors::tensor::{Dtype, TensorView};
 
@@ -227,6 +227,26 @@ fn an_unknown_group_is_refused_with_the_known_ones() {
     assert_eq!(error, ModelError::UnknownGroup { group: "third".into(), known });
     assert_names(&error, &["third", "first", "second"]);
     assert_eq!(model.group_index("second"), Ok(1));
+}
+
+#[test]
+fn weights_of_a_group_that_has_none_are_an_error() {
+    let model = Package::new("no_branch").load().expect("a package");
+    let param = model.graph.params().iter().find(|p| p.owner == Owner::Branch).expect("a branch tensor");
+    assert!(model.weights.get(param, 1).is_ok());
+    assert_eq!(model.weights.get(param, 2), Err(ModelError::MissingBranch { group: 2, branches: 2 }));
+}
+
+#[test]
+fn a_linear_map_whose_groups_differ_in_rows_is_refused() {
+    let mut graph = GraphBuilder::new(1);
+    let picture = graph.input(4, 8, 8).expect("an input");
+    let x = graph.add("average", Op::GlobalAveragePool, &[picture]).expect("a vector");
+    let weights = [3, 4].map(|rows| graph.param(format!("weight{rows}"), &[rows, 2], Owner::Trunk)).to_vec();
+    let biases = [3, 4].map(|rows| graph.param(format!("bias{rows}"), &[rows], Owner::Trunk)).to_vec();
+    let error = graph.add("map", Op::Linear { groups: 2, weights, biases }, &[x]).expect_err("unequal parts");
+    assert!(matches!(&error, ModelError::Shape { node, .. } if node == "map"), "{error:?}");
+    assert_names(&error, &["[3, 4]"]);
 }
 
 // The importer

@@ -1,5 +1,6 @@
 //! A Bevy app without a window, driven frame by frame: for the tools, the tests and CI.
 
+use std::panic::{self, AssertUnwindSafe};
 use std::time::{Duration, Instant};
 
 use bevy::app::PluginsState;
@@ -7,6 +8,7 @@ use bevy::log::LogPlugin;
 use bevy::prelude::*;
 use bevy::render::RenderPlugin;
 use bevy::render::gpu_readback::{Readback, ReadbackComplete};
+use bevy::render::pipelined_rendering::PipelinedRenderingPlugin;
 use bevy::render::render_resource::PollType;
 use bevy::render::renderer::RenderDevice;
 use bevy::render::settings::{RenderCreation, WgpuSettings, WgpuSettingsPriority};
@@ -14,11 +16,16 @@ use bevy::window::ExitCondition;
 use bevy::winit::WinitPlugin;
 use bevy_toonface::ToonfacePlugin;
 
+/// What to do about a missing GPU.
+const NO_GPU: &str = "no GPU: install a Vulkan driver (Debian: mesa-vulkan-drivers for a software one)";
+
 /// What the app is made with.
 #[derive(Debug, Clone, Default)]
 pub struct Headless {
     /// Ask for no more than WebGL2's limits.
     pub webgl2: bool,
+    /// Draw within `App::update` instead of in a thread beside it: then `RenderApp` can be looked into.
+    pub unpipelined: bool,
     /// The plugin under test.
     pub plugin: ToonfacePlugin,
 }
@@ -31,16 +38,19 @@ impl Headless {
     pub fn start(self) -> Result<App, String> {
         let priority = if self.webgl2 { WgpuSettingsPriority::WebGL2 } else { WgpuSettingsPriority::Functionality };
         let settings = WgpuSettings { priority, ..default() };
+        let mut plugins = DefaultPlugins
+            .build()
+            .disable::<WinitPlugin>()
+            .set(WindowPlugin { primary_window: None, exit_condition: ExitCondition::DontExit, ..default() })
+            .set(LogPlugin { filter: "error,bevy_toonface=info".into(), ..default() })
+            .set(RenderPlugin { render_creation: RenderCreation::Automatic(Box::new(settings)), ..default() });
+        if self.unpipelined {
+            plugins = plugins.disable::<PipelinedRenderingPlugin>();
+        }
         let mut app = App::new();
-        app.add_plugins((
-            DefaultPlugins
-                .build()
-                .disable::<WinitPlugin>()
-                .set(WindowPlugin { primary_window: None, exit_condition: ExitCondition::DontExit, ..default() })
-                .set(LogPlugin { filter: "error,bevy_toonface=info".into(), ..default() })
-                .set(RenderPlugin { render_creation: RenderCreation::Automatic(Box::new(settings)), ..default() }),
-            self.plugin,
-        ));
+        // Without a GPU, Bevy panics.
+        quietly(|| app.add_plugins((plugins, self.plugin)).is_plugin_added::<RenderPlugin>())
+            .map_err(|reason| format!("{NO_GPU}. {reason}"))?;
         let started = Instant::now();
         while app.plugins_state() == PluginsState::Adding {
             if started.elapsed() > Duration::from_secs(60) {
@@ -51,10 +61,22 @@ impl Headless {
         app.finish();
         app.cleanup();
         if app.world().get_resource::<RenderDevice>().is_none() {
-            return Err("no GPU: install a Vulkan driver (Debian: mesa-vulkan-drivers for a software one)".into());
+            return Err(NO_GPU.into());
         }
         Ok(app)
     }
+}
+
+/// Turns a panic into its message.
+fn quietly<T>(work: impl FnOnce() -> T) -> Result<T, String> {
+    let hook = panic::take_hook();
+    panic::set_hook(Box::new(|_| {}));
+    let result = panic::catch_unwind(AssertUnwindSafe(work));
+    panic::set_hook(hook);
+    result.map_err(|panic| {
+        let words = panic.downcast_ref::<String>().cloned();
+        words.or_else(|| panic.downcast_ref::<&str>().map(ToString::to_string)).unwrap_or_default()
+    })
 }
 
 /// Runs frames until `done` yields something.

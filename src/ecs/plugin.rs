@@ -11,6 +11,7 @@ use super::{
     Cartoon, CartoonError, CartoonGroup, CartoonModel, CartoonOutput, CartoonRequest, CartoonSource, CartoonStatus,
     CartoonTaps, PictureLimits, Update,
 };
+use crate::model::{Model, Tensor};
 
 /// Order of the plugin's work in `PostUpdate`.
 #[derive(SystemSet, Debug, Clone, PartialEq, Eq, Hash)]
@@ -196,9 +197,8 @@ fn resolve(
             None => return Ok(None),
         },
         CartoonSource::Tensor(tensor) => {
-            let side = model.image_size();
-            check_tensor(&model.manifest.name, &tensor.dims, side)?;
-            (RequestSource::Tensor(tensor.clone()), UVec2::splat(side as u32))
+            let size = check_tensor(model, tensor)?;
+            (RequestSource::Tensor(tensor.clone()), size)
         }
     };
     let wanted = Wanted {
@@ -213,12 +213,20 @@ fn resolve(
     Ok(Some((wanted, size)))
 }
 
-fn check_tensor(model: &str, dims: &[usize], side: usize) -> Result<(), CartoonError> {
-    let expected = [3, side, side];
-    if dims == expected || dims == [1, 3, side, side] {
-        return Ok(());
+/// The size of the cartoon of a tensor, which has to have the shape that the model takes.
+fn check_tensor(model: &Model, tensor: &Tensor) -> Result<UVec2, CartoonError> {
+    let shape = model.graph.input_shape();
+    let expected = shape.map_or_else(Vec::new, |s| vec![s.channels, s.height, s.width]);
+    let dims = if let [1, dims @ ..] = tensor.dims.as_slice() { dims } else { &tensor.dims };
+    match shape {
+        Some(shape) if dims == expected && tensor.data.len() == shape.elements() => {
+            Ok(UVec2::new(shape.width as u32, shape.height as u32))
+        }
+        _ => {
+            let model = model.manifest.name.clone();
+            Err(CartoonError::TensorShape { model, found: tensor.dims.clone(), expected })
+        }
     }
-    Err(CartoonError::TensorShape { model: model.to_owned(), found: dims.to_vec(), expected: expected.to_vec() })
 }
 
 /// The output image, made anew only when the picture has another size.

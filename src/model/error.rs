@@ -32,6 +32,16 @@ pub enum ModelError {
         /// The version this build reads.
         supported: u32,
     },
+    /// A field of the manifest is out of range.
+    #[error("manifest `{file}`: {field} {reason}")]
+    ManifestField {
+        /// The manifest's path.
+        file: String,
+        /// The field's name.
+        field: String,
+        /// What it must be.
+        reason: String,
+    },
     /// A number or name in the generator's configuration is out of range.
     #[error("invalid generator configuration: {field} {reason}")]
     Config {
@@ -65,6 +75,14 @@ pub enum ModelError {
         file: String,
         /// The tensor's dotted path.
         tensor: String,
+    },
+    /// Weights were asked for of a group that has none.
+    #[error("there are no weights for group {group}: the model has {branches} branches")]
+    MissingBranch {
+        /// The group's index.
+        group: usize,
+        /// Number of branches.
+        branches: usize,
     },
     /// A tensor has another shape than the network needs.
     #[error("`{file}`: tensor `{tensor}` has shape {found:?}, expected {expected:?}")]

@@ -61,6 +61,11 @@ impl Graph {
         self.outputs.iter().find(|(n, _)| n == name).map(|(_, id)| *id)
     }
 
+    /// Shape of the picture that the graph takes; `None` for a graph without an input.
+    pub fn input_shape(&self) -> Option<Shape> {
+        self.nodes.iter().find(|node| node.op == Op::Input).map(|node| node.shape)
+    }
+
     /// Number of groups, each with its own branch weights.
     pub fn groups(&self) -> usize {
         self.groups
@@ -251,14 +256,19 @@ fn linear(
         format!("{} inputs and {} maps cannot be cut in {groups} groups", x.channels, weights.len())
     })?;
     require(name, weights.len() == biases.len(), || "needs one bias a weight".into())?;
-    let mut out = 0;
+    let mut rows_of_maps = Vec::new();
     for (weight, bias) in weights.iter().zip(biases) {
         let weight = graph.param(*weight);
         let rows = weight.dims.first().copied().unwrap_or(0);
         expect_dims(name, weight, &[rows, x.channels / groups])?;
         expect_dims(name, graph.param(*bias), &[rows])?;
-        out += rows;
+        rows_of_maps.push(rows);
     }
+    let out: usize = rows_of_maps.iter().sum();
+    let maps_per_part = (weights.len() / groups).max(1);
+    require(name, rows_of_maps.chunks(maps_per_part).all(|part| part.iter().sum::<usize>() == out / groups), || {
+        format!("{groups} groups must have equally many rows, the maps have {rows_of_maps:?}")
+    })?;
     Shape::vector(name, out)
 }
 

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::generator::MAX_GROUPS;
 use super::{Generator, ModelError};
 
 /// The manifest version this build reads and writes.
@@ -52,13 +53,17 @@ impl Manifest {
     ///
     /// # Errors
     /// [`ModelError::Manifest`] (with line and column), [`ModelError::ManifestVersion`], or
-    /// [`ModelError::Config`] if there is no group, a group is named twice or a file leaves the folder.
+    /// [`ModelError::ManifestField`] if there is no group, a group is named twice, a file leaves the folder or the
+    /// generator's configuration is out of range.
     pub fn parse(file: &str, bytes: &[u8]) -> Result<Self, ModelError> {
         let unreadable = |reason: String| ModelError::Manifest { file: file.to_owned(), reason };
         let text = std::str::from_utf8(bytes).map_err(|e| unreadable(e.to_string()))?;
         check_version(file, text)?;
         let manifest: Self = ron::from_str(text).map_err(|e| unreadable(e.to_string()))?;
-        manifest.check()?;
+        manifest.check().map_err(|error| match error {
+            ModelError::Config { field, reason } => ModelError::ManifestField { file: file.to_owned(), field, reason },
+            other => other,
+        })?;
         Ok(manifest)
     }
 
@@ -79,8 +84,9 @@ impl Manifest {
     }
 
     fn check(&self) -> Result<(), ModelError> {
-        if self.groups.is_empty() {
-            return Err(ModelError::config("groups", "must name at least one group"));
+        let groups = self.groups.len();
+        if !(1..=MAX_GROUPS).contains(&groups) {
+            return Err(ModelError::config("groups", format!("must name 1..={MAX_GROUPS} groups, got {groups}")));
         }
         for (i, group) in self.groups.iter().enumerate() {
             if group.name.is_empty() || self.groups[..i].iter().any(|g| g.name == group.name) {

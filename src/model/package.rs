@@ -18,11 +18,15 @@ impl Weights {
     /// The tensor of a parameter for `group` (which trunk parameters ignore).
     ///
     /// # Errors
-    /// [`ModelError::MissingTensor`] or [`ModelError::TensorShape`], naming file and tensor.
+    /// [`ModelError::MissingTensor`] or [`ModelError::TensorShape`], naming file and tensor, or
+    /// [`ModelError::MissingBranch`] for a group without weights.
     pub fn get(&self, param: &Param, group: usize) -> Result<&Tensor, ModelError> {
         match param.owner {
             Owner::Trunk => self.trunk.get(&param.path, &param.dims),
-            Owner::Branch => self.branches[group].get(&param.path, &param.dims),
+            Owner::Branch => {
+                let missing = || ModelError::MissingBranch { group, branches: self.branches.len() };
+                self.branches.get(group).ok_or_else(missing)?.get(&param.path, &param.dims)
+            }
         }
     }
 

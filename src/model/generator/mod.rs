@@ -12,6 +12,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{Graph, ModelError};
 
+/// Most groups of a model.
+pub(crate) const MAX_GROUPS: usize = 4096;
+
 /// Which network a package holds. Both take and return RGB in -1..1.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -51,8 +54,8 @@ impl Generator {
     /// [`ModelError::Config`] naming the field that is out of range.
     pub fn build(&self, groups: usize) -> Result<Graph, ModelError> {
         self.check()?;
-        if !(1..=4096).contains(&groups) {
-            return Err(ModelError::config("groups", format!("must be 1..=4096, got {groups}")));
+        if !(1..=MAX_GROUPS).contains(&groups) {
+            return Err(ModelError::config("groups", format!("must be 1..={MAX_GROUPS}, got {groups}")));
         }
         match self {
             Self::Paper { base_channels, image_size } => paper::build(*base_channels, *image_size, groups),

@@ -17,8 +17,14 @@ struct Epilogue {
     residual: Option<usize>,
     relu: bool,
     tanh: bool,
-    /// The node whose value the pass yields.
-    last: usize,
+    /// The nodes that the pass computes; it yields the value of the last.
+    nodes: Vec<usize>,
+}
+
+impl Epilogue {
+    fn last(&self) -> usize {
+        self.nodes[self.nodes.len() - 1]
+    }
 }
 
 impl Lowering<'_> {
@@ -29,7 +35,7 @@ impl Lowering<'_> {
             return Err(self.unsupported(id, "not a convolution"));
         };
         let epilogue = self.epilogue(id)?;
-        let out = self.tensor(&graph.nodes()[epilogue.last].name, node.shape)?;
+        let out = self.tensor(&graph.nodes()[epilogue.last()].name, node.shape)?;
         let out_planes = self.layout(out).planes;
         let sources = self.sources(node.inputs[0], if epilogue.residual.is_some() { out_planes } else { 0 })?;
 
@@ -70,21 +76,22 @@ impl Lowering<'_> {
             .weight(offset_of!(ConvParams, weights), weights.owner)
             .weight(offset_of!(ConvParams, bias), bias.owner);
         let textures = self.conv_textures(&sources, epilogue.residual);
-        let label = graph.nodes()[epilogue.last].name.clone();
+        let label = graph.nodes()[epilogue.last()].name.clone();
         self.emit(&label, out, vec![DrawSpec { kernel: key, textures, region: Region::Whole, params }]);
-        self.values[epilogue.last] = Some(View::plain(out));
+        // Nobody reads those before the last: they only count as done.
+        epilogue.nodes.iter().for_each(|node| self.values[*node] = Some(View::plain(out)));
         Ok(())
     }
 
     /// Follows the chain of only readers: a sum with a value that exists, then ReLU or tanh.
     fn epilogue(&mut self, id: NodeId) -> Result<Epilogue, PlanError> {
         let graph = self.graph;
-        let mut epilogue = Epilogue { last: id.0, ..Epilogue::default() };
-        while let Some(user) = self.only_user(NodeId(epilogue.last)) {
+        let mut epilogue = Epilogue { nodes: vec![id.0], ..Epilogue::default() };
+        while let Some(user) = self.only_user(NodeId(epilogue.last())) {
             let node = graph.node(user);
             match node.op {
                 Op::Add if epilogue.residual.is_none() => {
-                    let other = node.inputs.iter().find(|input| input.0 != epilogue.last);
+                    let other = node.inputs.iter().find(|input| input.0 != epilogue.last());
                     let Some(tensor) = other.and_then(|other| self.values[other.0].as_ref()?.as_plain()) else { break };
                     epilogue.residual = Some(tensor);
                 }
@@ -92,7 +99,7 @@ impl Lowering<'_> {
                 Op::Tanh => epilogue.tanh = true,
                 _ => break,
             }
-            epilogue.last = user.0;
+            epilogue.nodes.push(user.0);
             if epilogue.relu || epilogue.tanh {
                 break;
             }

@@ -1,0 +1,157 @@
+//! The plugin on a real device. An app lives in a thread of its own, serves one test at a time, and is shared by the
+//! tests of a binary: starting a device takes longer than most tests.
+#![allow(dead_code, reason = "every GPU test binary compiles this module and uses its own part of it")]
+
+#[path = "../../examples/shared/headless.rs"]
+pub mod headless;
+
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use bevy::prelude::*;
+use bevy_toonface::ecs::{CartoonTaps, CartoonTensors};
+use bevy_toonface::model::{Model, Tensor};
+use bevy_toonface::prelude::*;
+use headless::{Headless, run_until};
+
+/// Long enough for a software GPU on a busy machine.
+pub const LIMIT: Duration = Duration::from_secs(120);
+
+/// As many planes as the device has.
+pub static EIGHT_PLANES: Lab = Lab::new(false, 8);
+/// The device's own limits, but four planes.
+pub static FOUR_PLANES: Lab = Lab::new(false, 4);
+/// WebGL2's limits, which leave four planes.
+pub static WEBGL2: Lab = Lab::new(true, 8);
+
+/// Work for an app.
+type Job = Box<dyn FnOnce(&mut App) -> Result<(), String> + Send>;
+
+/// One app at a time works, so that the tests of a binary do not fight for the cores.
+static TURN: Mutex<()> = Mutex::new(());
+
+/// A device in one configuration.
+pub struct Lab {
+    webgl2: bool,
+    planes: usize,
+    jobs: OnceLock<Result<Sender<Job>, String>>,
+}
+
+impl Lab {
+    const fn new(webgl2: bool, planes: usize) -> Self {
+        Self { webgl2, planes, jobs: OnceLock::new() }
+    }
+
+    /// Lets the app do something. `None`, after a message, on a machine without a GPU.
+    ///
+    /// # Panics
+    /// With the work's own message, or if there is no GPU in CI.
+    pub fn run<T: Send + 'static>(&self, work: impl FnOnce(&mut App) -> T + Send + 'static) -> Option<T> {
+        let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+        let (webgl2, planes) = (self.webgl2, self.planes);
+        let start = move || {
+            let plugin = ToonfacePlugin { max_planes: planes, ..default() };
+            Headless { webgl2, plugin, ..default() }.start()
+        };
+        let jobs = match self.jobs.get_or_init(|| worker(start)) {
+            Ok(jobs) => jobs,
+            Err(reason) => {
+                skip(reason);
+                return None;
+            }
+        };
+        let (reply, answer) = channel();
+        let job = move |app: &mut App| {
+            let result = catch_unwind(AssertUnwindSafe(|| work(app))).map_err(|panic| words(panic.as_ref()));
+            let outcome = result.as_ref().map(|_| ()).map_err(Clone::clone);
+            reply.send(result).map_err(|e| e.to_string()).and(outcome)
+        };
+        jobs.send(Box::new(job)).expect("the app's thread");
+        match answer.recv().expect("the app's answer") {
+            Ok(value) => Some(value),
+            Err(message) => panic!("{message}"),
+        }
+    }
+}
+
+/// Says that a test did not run; in CI, that is a failure.
+pub fn skip(reason: &str) {
+    assert!(std::env::var("CI").as_deref() != Ok("true"), "no GPU: {reason}");
+    eprintln!("SKIPPED: no GPU ({reason})");
+}
+
+/// A thread that makes an app and does what it is sent; after a failure it makes a new one.
+fn worker(start: impl Fn() -> Result<App, String> + Send + 'static) -> Result<Sender<Job>, String> {
+    let (jobs, inbox) = channel::<Job>();
+    let (ready, started) = channel();
+    thread::spawn(move || {
+        let mut app = match start() {
+            Ok(app) => app,
+            Err(reason) => return ready.send(Err(reason)).unwrap_or_default(),
+        };
+        ready.send(Ok(())).unwrap_or_default();
+        for job in inbox {
+            if job(&mut app).is_err() {
+                match start() {
+                    Ok(fresh) => app = fresh,
+                    Err(_) => return,
+                }
+            }
+            let mut cartoons = app.world_mut().query_filtered::<Entity, With<Cartoon>>();
+            for entity in cartoons.iter(app.world()).collect::<Vec<_>>() {
+                app.world_mut().despawn(entity);
+            }
+        }
+    });
+    started.recv().map_err(|e| e.to_string())??;
+    Ok(jobs)
+}
+
+fn words(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().cloned();
+    text.or_else(|| panic.downcast_ref::<&str>().map(|s| (*s).to_owned())).unwrap_or_else(|| "a panic".into())
+}
+
+/// Makes a model an asset.
+pub fn add_model(app: &mut App, model: Model) -> Handle<CartoonModel> {
+    app.world_mut().resource_mut::<Assets<CartoonModel>>().add(CartoonModel { model: Arc::new(model) })
+}
+
+/// An entity whose tensors are all read back.
+pub fn spawn_tensor(app: &mut App, model: &Handle<CartoonModel>, group: usize, input: &Tensor) -> Entity {
+    let known = app.world().resource::<Assets<CartoonModel>>().get(model).expect("the model").model.clone();
+    let names = known.graph.outputs().iter().map(|(name, _)| name.clone()).collect();
+    let tag = CartoonGroup::new(known.manifest.groups[group].name.clone());
+    let cartoon = Cartoon { model: Some(model.clone()), ..default() };
+    app.world_mut().spawn((CartoonSource::Tensor(Arc::new(input.clone())), cartoon, CartoonTaps { names }, tag)).id()
+}
+
+/// Tensors by name.
+pub type Tensors = BTreeMap<String, Tensor>;
+
+/// Runs frames until the tensors of all entities are there, and removes the entities.
+pub fn read_tensors(app: &mut App, entities: &[Entity]) -> Vec<Tensors> {
+    let all = run_until(app, LIMIT, |world| {
+        entities.iter().for_each(|e| {
+            if let Some(CartoonStatus::Failed(error)) = world.get::<CartoonStatus>(*e) {
+                panic!("{error}");
+            }
+        });
+        entities.iter().map(|e| world.get::<CartoonTensors>(*e).cloned()).collect::<Option<Vec<_>>>()
+    })
+    .expect("tensors");
+    entities.iter().for_each(|e| {
+        app.world_mut().despawn(*e);
+    });
+    all.into_iter().map(|t| t.0.into_iter().collect()).collect()
+}
+
+/// The tensors of a batch: a group and an input for each picture.
+pub fn draw_tensors(app: &mut App, model: &Handle<CartoonModel>, batch: &[(usize, &Tensor)]) -> Vec<Tensors> {
+    let entities: Vec<Entity> = batch.iter().map(|(group, input)| spawn_tensor(app, model, *group, input)).collect();
+    read_tensors(app, &entities)
+}
