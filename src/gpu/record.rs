@@ -10,9 +10,8 @@ use bevy::render::renderer::{RenderContext, RenderDevice};
 
 use super::chain::Chain;
 use super::picture::PICTURE_STRIDE;
-use super::prepare::{Batch, ChainState, Chains};
 use super::readback::Readback;
-use super::watch::InFlight;
+use super::state::{Batch, ChainState, Chains, InFlight};
 
 /// Attachments of a pass at most, for arrays on the stack.
 const MAX_TARGETS: usize = 8;
