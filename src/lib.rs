@@ -100,3 +100,8 @@ impl Plugin for ToonfacePlugin {
         }
     }
 }
+
+/// Compiles the README's code.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -51,6 +51,16 @@ pub enum CartoonError {
         /// The device's limit.
         max: u32,
     },
+    /// The picture's texture cannot be read as a plain 2D picture of floats.
+    #[error(
+        "the picture `{path}` has the format {format}; a plain 2D picture of numbers that a shader can read is needed"
+    )]
+    PictureFormat {
+        /// The asset path or id.
+        path: String,
+        /// Texture format and dimension.
+        format: String,
+    },
     /// The input tensor has another shape than the model takes.
     #[error("the input tensor has shape {found:?}; the model `{model}` takes {expected:?} in -1..1")]
     TensorShape {

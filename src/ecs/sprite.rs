@@ -13,15 +13,17 @@ pub(super) fn plugin(app: &mut App) {
         .add_observer(restore_picture);
 }
 
+/// Sprites with a group that are new or have changed.
+type ChangedCartoons = (With<CartoonGroup>, Or<(Changed<Sprite>, Added<CartoonGroup>)>);
+
 /// Whatever image a sprite has that is not its cartoon is its picture.
 fn adopt_pictures(
-    mut sprites: Query<
-        (Entity, &Sprite, &CartoonOutput, &mut CartoonSource, Option<&SpritePicture>),
-        (With<CartoonGroup>, Or<(Changed<Sprite>, Added<CartoonGroup>)>),
-    >,
+    mut sprites: Query<(Entity, &Sprite, &CartoonOutput, &mut CartoonSource), ChangedCartoons>,
+    pictures: Query<&SpritePicture>,
     mut commands: Commands,
 ) {
-    for (entity, sprite, output, mut source, picture) in &mut sprites {
+    for (entity, sprite, output, mut source) in &mut sprites {
+        let picture = pictures.get(entity).ok();
         let has_image = sprite.image != Handle::default();
         let shows_cartoon = has_image && picture.is_some() && sprite.image == output.image;
         let known = picture.is_some_and(|p| p.0 == sprite.image) && *source != CartoonSource::None;

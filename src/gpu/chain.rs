@@ -26,6 +26,9 @@ pub(super) struct Chain {
     bind_groups: Vec<BindGroup>,
 }
 
+/// Draws with the same kernel and textures share a bind group.
+type BindGroupKey<'a> = (usize, &'a [(u32, TextureRef)]);
+
 /// A pass with its attachments looked up.
 #[derive(Debug)]
 pub(super) struct ChainPass {
@@ -86,7 +89,7 @@ impl Chain {
         let kernels: Vec<_> =
             plan.kernels.iter().map(|k| context.pipelines.kernel(*k, &context.pipeline_queue)).collect();
         let mut bind_groups = Vec::new();
-        let mut known: HashMap<(usize, &[(u32, TextureRef)]), usize> = HashMap::default();
+        let mut known: HashMap<BindGroupKey<'_>, usize> = HashMap::default();
         let mut passes = Vec::with_capacity(plan.passes.len());
         for pass in &plan.passes {
             let mut draws = Vec::with_capacity(pass.draws.len());

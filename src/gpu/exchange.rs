@@ -1,5 +1,7 @@
 //! The boundary between the worlds: requests come in, progress and tensors go out.
 
+use std::sync::Arc;
+
 use bevy::prelude::*;
 use bevy::render::MainWorld;
 
@@ -58,8 +60,8 @@ pub struct ChainInfo {
     pub weight_bytes: usize,
     /// CPU milliseconds that recording the latest update took.
     pub record_ms: f32,
-    /// The pass table.
-    pub table: String,
+    /// The pass table, ready to print.
+    pub table: Arc<str>,
 }
 
 /// The chains that exist, in the main world; brought up to date every frame.

@@ -7,6 +7,7 @@
 //! Cleanup           watch              asks the queue when the work is done
 //! ```
 
+mod batch;
 mod chain;
 mod device;
 mod exchange;
@@ -17,6 +18,7 @@ mod prepare;
 mod readback;
 mod record;
 mod shaders;
+mod state;
 mod watch;
 
 use bevy::core_pipeline::schedule::camera_driver;
@@ -54,9 +56,9 @@ impl Plugin for CartoonRenderPlugin {
             .insert_resource(shaders)
             .insert_resource(prepare::ChainSettings { limits: support.limits, max_batch: self.max_batch.clamp(1, 64) })
             .init_resource::<exchange::Exchange>()
-            .init_resource::<prepare::Chains>()
+            .init_resource::<state::Chains>()
             .init_resource::<pipelines::Pipelines>()
-            .add_systems(RenderStartup, (pipelines::init_pipelines, prepare::init_chains))
+            .add_systems(RenderStartup, (pipelines::init_pipelines, state::init_chains))
             .add_systems(ExtractSchedule, exchange::exchange)
             .add_systems(
                 Render,

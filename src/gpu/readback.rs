@@ -37,8 +37,9 @@ impl Readback {
         device: &RenderDevice,
         encoder: &mut CommandEncoder,
     ) -> Self {
+        let names = names.iter().filter(|name| *name != "input");
         let mut tensors = vec![("input".to_owned(), chain.plan.input().clone())];
-        tensors.extend(names.iter().filter_map(|n| Some((n.clone(), chain.plan.output(n)?.clone()))));
+        tensors.extend(names.filter_map(|n| Some((n.clone(), chain.plan.output(n)?.clone()))));
         let planes = tensors.iter().flat_map(|(_, tensor)| tensor.slots.iter().map(move |slot| (tensor, *slot)));
         let buffers = planes
             .map(|(tensor, slot)| {

@@ -3,15 +3,15 @@
 use bevy::platform::time::Instant;
 use bevy::prelude::*;
 use bevy::render::render_resource::{
-    LoadOp, Operations, PipelineCache, RenderPassColorAttachment, RenderPassDescriptor, StoreOp, TextureView,
+    LoadOp, Operations, PipelineCache, RenderPassColorAttachment, RenderPassDescriptor, RenderPipeline, StoreOp,
+    TextureView,
 };
 use bevy::render::renderer::{RenderContext, RenderDevice};
 
 use super::chain::Chain;
 use super::picture::PICTURE_STRIDE;
-use super::prepare::{Batch, ChainState, Chains};
 use super::readback::Readback;
-use super::watch::InFlight;
+use super::state::{Batch, ChainState, Chains, InFlight};
 
 /// Attachments of a pass at most, for arrays on the stack.
 const MAX_TARGETS: usize = 8;
@@ -45,25 +45,7 @@ fn record_batch(context: &mut RenderContext, cache: &PipelineCache, chain: &Chai
     let composites: Vec<_> =
         batch.items.iter().map(|i| cache.get_render_pipeline(i.composite_pipeline)).collect::<Option<_>>()?;
 
-    let input = chain.plan.input();
-    let planes: Vec<&TextureView> = chain.planes(chain.plan.input).collect();
-    let encoded = batch.items.iter().enumerate().filter_map(|(i, item)| Some((i, item.encode.as_ref()?)));
-    // Pictures that were uploaded as tensors must survive: load, don't clear.
-    let mut pass = context.begin_tracked_render_pass(RenderPassDescriptor {
-        label: Some("bevy_toonface/encode"),
-        color_attachments: &attachments(planes.iter().copied(), false)[..planes.len()],
-        ..default()
-    });
-    pass.set_render_pipeline(encode);
-    for (item, bind_group) in encoded {
-        pass.set_bind_group(0, bind_group, &[PICTURE_STRIDE * 2 * item as u32]);
-        for rect in input.layout.rects(item, 0..input.layout.tiles) {
-            pass.set_scissor_rect(rect.x, rect.y, rect.width, rect.height);
-            pass.draw(0..3, 0..1);
-        }
-    }
-    drop(pass);
-
+    record_encode(context, encode, chain, batch);
     for planned in &chain.passes {
         let mut pass = context.begin_tracked_render_pass(RenderPassDescriptor {
             label: Some(&planned.label),
@@ -97,6 +79,30 @@ fn record_batch(context: &mut RenderContext, cache: &PipelineCache, chain: &Chai
         pass.draw(0..3, 0..1);
     }
     Some(())
+}
+
+/// Pictures into the input tensor. Those that were uploaded as tensors have no bind group.
+fn record_encode(context: &mut RenderContext, pipeline: &RenderPipeline, chain: &Chain, batch: &Batch) {
+    if batch.items.iter().all(|item| item.encode.is_none()) {
+        return;
+    }
+    let layout = &chain.plan.input().layout;
+    let planes: Vec<&TextureView> = chain.planes(chain.plan.input).collect();
+    // Uploaded tensors must survive: load, don't clear.
+    let mut pass = context.begin_tracked_render_pass(RenderPassDescriptor {
+        label: Some("bevy_toonface/encode"),
+        color_attachments: &attachments(planes.iter().copied(), false)[..planes.len()],
+        ..default()
+    });
+    pass.set_render_pipeline(pipeline);
+    for (i, item) in batch.items.iter().enumerate() {
+        let Some(bind_group) = &item.encode else { continue };
+        pass.set_bind_group(0, bind_group, &[PICTURE_STRIDE * 2 * i as u32]);
+        for rect in layout.rects(i, 0..layout.tiles) {
+            pass.set_scissor_rect(rect.x, rect.y, rect.width, rect.height);
+            pass.draw(0..3, 0..1);
+        }
+    }
 }
 
 fn attachments<'a>(

@@ -1,48 +1,11 @@
 //! Notices, without waiting, when the GPU is done with a batch.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-
-use bevy::platform::time::Instant;
 use bevy::prelude::*;
 use bevy::render::render_resource::PollType;
 use bevy::render::renderer::{RenderDevice, RenderQueue};
 
 use super::exchange::{Exchange, Report};
-use super::prepare::Chains;
-
-/// A batch that has been recorded.
-#[derive(Debug)]
-pub(super) struct InFlight {
-    drawn: Vec<(Entity, u64)>,
-    started: Instant,
-    submitted: bool,
-    /// Microseconds from recording to completion; 0 until then.
-    micros: Arc<AtomicU64>,
-}
-
-impl InFlight {
-    /// `drawn`: entities and the revisions they get.
-    pub fn new(drawn: Vec<(Entity, u64)>, started: Instant) -> Self {
-        Self { drawn, started, submitted: false, micros: Arc::default() }
-    }
-
-    /// Asks the queue to tell when everything submitted so far is done.
-    fn submit(&mut self, queue: &RenderQueue) {
-        self.submitted = true;
-        let (micros, started) = (self.micros.clone(), self.started);
-        queue.on_submitted_work_done(move || {
-            micros.store((started.elapsed().as_micros() as u64).max(1), Ordering::Release);
-        });
-    }
-
-    fn milliseconds(&self) -> Option<f32> {
-        match self.micros.load(Ordering::Acquire) {
-            0 => None,
-            micros => Some(micros as f32 / 1e3),
-        }
-    }
-}
+use super::state::{Chains, InFlight};
 
 /// Runs after submission: registers new batches and reports finished ones.
 pub(super) fn watch(

@@ -39,7 +39,8 @@ pub struct PlanOptions {
     pub limits: PlanLimits,
     /// Pictures in one chain of passes, at least 1.
     pub batch: usize,
-    /// Results to keep, by name; `output` is the cartoon, the others are taps. What none of them needs is left out.
+    /// Results to keep, by name: `output` is the cartoon, the graph's other outputs are taps, `input` is the picture.
+    /// What none of them needs is left out.
     pub outputs: Vec<String>,
 }
 

@@ -36,11 +36,15 @@ impl Conv {
     }
 }
 
+/// Whether a dotted path lies in the module `prefix`.
+pub(super) fn inside(path: &str, prefix: &str) -> bool {
+    path.strip_prefix(prefix).is_some_and(|rest| rest.starts_with('.'))
+}
+
 impl Net<'_> {
     /// The owner of the module that `path` lies in.
     pub fn owner(&self, path: &str) -> Owner {
-        let inside = |m: &String| path.strip_prefix(m.as_str()).is_some_and(|rest| rest.starts_with('.'));
-        if self.branch.iter().any(inside) { Owner::Branch } else { Owner::Trunk }
+        if self.branch.iter().any(|prefix| inside(path, prefix)) { Owner::Branch } else { Owner::Trunk }
     }
 
     pub fn op(&mut self, name: &str, op: Op, inputs: &[NodeId]) -> Built {

@@ -1,6 +1,6 @@
 //! `Lite`: the multi-branch idea, trunk, CAM and SoftAdaLIN decoder without hourglasses, with skips.
 
-use super::blocks::{Conv, Net};
+use super::blocks::{Conv, Net, inside};
 use crate::model::{Graph, GraphBuilder, ModelError, Op};
 
 /// Builds the graph for base channels `c` and image side `s`; `branch` lists the branch-owned modules.
@@ -36,5 +36,9 @@ pub(super) fn build(c: usize, s: usize, groups: usize, branch: &[String]) -> Res
     net.graph.output("output", output);
     net.graph.output("encode4", encoded);
     net.graph.output("decode4", decoded);
-    Ok(net.graph.finish())
+    let graph = net.graph.finish();
+    match branch.iter().find(|prefix| !graph.params().iter().any(|p| inside(&p.path, prefix))) {
+        None => Ok(graph),
+        Some(prefix) => Err(ModelError::config("branch", format!("names `{prefix}`, which holds no weights"))),
+    }
 }

@@ -32,14 +32,14 @@ pub enum Generator {
         base_channels: usize,
         /// Side `S` of the picture in pixels, a multiple of 64 in 64..=1024.
         image_size: usize,
-        /// Prefixes of the modules that belong to the branch (out of [`Generator::LITE_MODULES`]); the CAM rows
-        /// always do.
+        /// Prefixes of the weights that belong to the branch: modules of [`Generator::LITE_MODULES`], or parts of
+        /// them such as `decode4.norm2`. The CAM rows always do.
         branch: Vec<String>,
     },
 }
 
 impl Generator {
-    /// Modules of `Lite` that may belong to the branch.
+    /// Modules of `Lite`; each may belong to the branch, as a whole or in parts.
     pub const LITE_MODULES: [&'static str; 17] = [
         "stem", "down1", "down2", "encode1", "encode2", "encode3", "encode4", "cam.conv", "style", "decode1",
         "decode2", "decode3", "decode4", "up1", "up2", "merge", "head",
@@ -83,12 +83,18 @@ impl Generator {
             return Err(ModelError::config("image_size", format!("must be a multiple of 64 in 64..=1024, got {s}")));
         }
         let Self::Lite { branch, .. } = self else { return Ok(()) };
-        match branch.iter().find(|m| !Self::LITE_MODULES.contains(&m.as_str())) {
+        let known = |m: &String| Self::LITE_MODULES.iter().any(|k| m.strip_prefix(k).is_some_and(at_boundary));
+        match branch.iter().find(|m| !known(m)) {
             None => Ok(()),
             Some(module) => Err(ModelError::config(
                 "branch",
-                format!("names the module `{module}`; known are {:?}", Self::LITE_MODULES),
+                format!("names the module `{module}`; known are {:?} and parts of them", Self::LITE_MODULES),
             )),
         }
     }
+}
+
+/// Whether the rest after a prefix of a dotted path begins a new part of it.
+fn at_boundary(rest: &str) -> bool {
+    rest.is_empty() || rest.starts_with('.')
 }

@@ -101,10 +101,14 @@ pub(super) fn lower<'a>(
     Ok(Lowered { tensors, passes, input, outputs: results, packer })
 }
 
+/// A named result, or `input` for the picture itself.
 fn find_output(graph: &Graph, name: &str) -> Result<NodeId, PlanError> {
-    graph.output(name).ok_or_else(|| PlanError::UnknownOutput {
-        output: name.to_owned(),
-        known: graph.outputs().iter().map(|(n, _)| n.clone()).collect(),
+    let input = || graph.nodes().iter().position(|n| n.op == Op::Input).map(NodeId);
+    graph.output(name).or_else(|| if name == "input" { input() } else { None }).ok_or_else(|| {
+        PlanError::UnknownOutput {
+            output: name.to_owned(),
+            known: graph.outputs().iter().map(|(n, _)| n.clone()).collect(),
+        }
     })
 }
 
