@@ -9,7 +9,7 @@ use super::picture::{output_image, picture_size};
 use super::request::{Progress, RequestSource, Wanted};
 use super::{
     Cartoon, CartoonError, CartoonGroup, CartoonModel, CartoonOutput, CartoonRequest, CartoonSource, CartoonStatus,
-    CartoonTaps, PictureLimits, Update,
+    CartoonTaps, CartoonTensors, PictureLimits, Update,
 };
 use crate::model::{Model, Tensor};
 
@@ -79,11 +79,16 @@ fn load_default_model(
     }
 }
 
-/// Without the tag, nothing of the cartoon stays but the settings in [`Cartoon`].
+/// Without the tag, nothing of the cartoon stays but the settings in [`Cartoon`] and [`CartoonTaps`].
 fn untag(removed: On<Remove, CartoonGroup>, mut commands: Commands) {
-    commands
-        .entity(removed.entity)
-        .try_remove::<(CartoonSource, CartoonOutput, CartoonStatus, CartoonRequest, Progress)>();
+    commands.entity(removed.entity).try_remove::<(
+        CartoonSource,
+        CartoonOutput,
+        CartoonStatus,
+        CartoonRequest,
+        CartoonTensors,
+        Progress,
+    )>();
 }
 
 #[derive(QueryData)]

@@ -24,12 +24,14 @@ fn adopt_pictures(
 ) {
     for (entity, sprite, output, mut source) in &mut sprites {
         let picture = pictures.get(entity).ok();
-        let shows_cartoon = picture.is_some() && sprite.image == output.image;
+        let has_image = sprite.image != Handle::default();
+        let shows_cartoon = has_image && picture.is_some() && sprite.image == output.image;
         let known = picture.is_some_and(|p| p.0 == sprite.image) && *source != CartoonSource::None;
         if shows_cartoon || known {
             continue;
         }
-        *source = CartoonSource::Image(sprite.image.clone());
+        // A sprite without an image has the default handle, behind which Bevy keeps a white pixel.
+        *source = if has_image { CartoonSource::Image(sprite.image.clone()) } else { CartoonSource::None };
         commands.entity(entity).try_insert(SpritePicture(sprite.image.clone()));
     }
 }

@@ -12,7 +12,9 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread;
 use std::time::Duration;
 
+use bevy::asset::RenderAssetUsages;
 use bevy::prelude::*;
+use bevy::render::render_resource::{Extent3d, TextureDimension, TextureFormat};
 use bevy_toonface::ecs::{CartoonTaps, CartoonTensors};
 use bevy_toonface::model::{Model, Tensor};
 use bevy_toonface::prelude::*;
@@ -27,6 +29,10 @@ pub static EIGHT_PLANES: Lab = Lab::new(false, 8);
 pub static FOUR_PLANES: Lab = Lab::new(false, 4);
 /// WebGL2's limits, which leave four planes.
 pub static WEBGL2: Lab = Lab::new(true, 8);
+/// The same two with the render world within reach.
+pub static OPEN_NATIVE: Lab = Lab::new(false, 8).open();
+/// See [`OPEN_NATIVE`].
+pub static OPEN_WEBGL2: Lab = Lab::new(true, 8).open();
 
 /// Work for an app.
 type Job = Box<dyn FnOnce(&mut App) -> Result<(), String> + Send>;
@@ -38,12 +44,18 @@ static TURN: Mutex<()> = Mutex::new(());
 pub struct Lab {
     webgl2: bool,
     planes: usize,
+    unpipelined: bool,
     jobs: OnceLock<Result<Sender<Job>, String>>,
 }
 
 impl Lab {
     const fn new(webgl2: bool, planes: usize) -> Self {
-        Self { webgl2, planes, jobs: OnceLock::new() }
+        Self { webgl2, planes, unpipelined: false, jobs: OnceLock::new() }
+    }
+
+    const fn open(mut self) -> Self {
+        self.unpipelined = true;
+        self
     }
 
     /// Lets the app do something. `None`, after a message, on a machine without a GPU.
@@ -52,10 +64,10 @@ impl Lab {
     /// With the work's own message, or if there is no GPU in CI.
     pub fn run<T: Send + 'static>(&self, work: impl FnOnce(&mut App) -> T + Send + 'static) -> Option<T> {
         let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
-        let (webgl2, planes) = (self.webgl2, self.planes);
+        let Self { webgl2, planes, unpipelined, .. } = *self;
         let start = move || {
             let plugin = ToonfacePlugin { max_planes: planes, ..default() };
-            Headless { webgl2, plugin, ..default() }.start()
+            Headless { webgl2, unpipelined, plugin }.start()
         };
         let jobs = match self.jobs.get_or_init(|| worker(start)) {
             Ok(jobs) => jobs,
@@ -128,6 +140,35 @@ pub fn spawn_tensor(app: &mut App, model: &Handle<CartoonModel>, group: usize, i
     let tag = CartoonGroup::new(known.manifest.groups[group].name.clone());
     let cartoon = Cartoon { model: Some(model.clone()), ..default() };
     app.world_mut().spawn((CartoonSource::Tensor(Arc::new(input.clone())), cartoon, CartoonTaps { names }, tag)).id()
+}
+
+/// An entity with a picture.
+pub fn spawn_picture(app: &mut App, model: &Handle<CartoonModel>, group: &str, image: &Handle<Image>) -> Entity {
+    let cartoon = Cartoon { model: Some(model.clone()), ..default() };
+    app.world_mut().spawn((CartoonSource::Image(image.clone()), cartoon, CartoonGroup::new(group))).id()
+}
+
+/// A picture with a different colour at every pixel.
+pub fn gradient(width: u32, height: u32) -> Image {
+    let pixel = |i: u32| [(i % width * 255 / width) as u8, (i / width * 255 / height) as u8, (i * 7 % 256) as u8, 255];
+    let size = Extent3d { width, height, depth_or_array_layers: 1 };
+    let data = (0..width * height).flat_map(pixel).collect();
+    Image::new(size, TextureDimension::D2, data, TextureFormat::Rgba8UnormSrgb, RenderAssetUsages::default())
+}
+
+/// Runs frames until an entity's cartoon cannot be drawn.
+pub fn wait_for_error(app: &mut App, entity: Entity) -> CartoonError {
+    run_until(app, LIMIT, |world| world.get::<CartoonStatus>(entity)?.error().cloned()).expect("an error")
+}
+
+/// Runs frames until an entity's cartoon is on its output.
+pub fn wait_until_running(app: &mut App, entity: Entity) {
+    run_until(app, LIMIT, |world| match world.get::<CartoonStatus>(entity) {
+        Some(CartoonStatus::Failed(error)) => panic!("{error}"),
+        Some(CartoonStatus::Running { .. }) => Some(()),
+        _ => None,
+    })
+    .expect("a cartoon");
 }
 
 /// Tensors by name.
