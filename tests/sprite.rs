@@ -102,7 +102,7 @@ fn without_its_group_a_sprite_has_its_picture_back_and_no_companions() {
 #[test]
 fn a_group_that_is_taken_away_while_the_gpu_works_leaves_the_picture() {
     EIGHT_PLANES.run(|app| {
-        let mut stage = Stage::new(app, "first");
+        let stage = Stage::new(app, "first");
         let sprite = stage.sprite;
         let ready =
             |world: &mut World| (world.get::<CartoonStatus>(sprite) == Some(&CartoonStatus::Ready)).then_some(());

@@ -11,7 +11,7 @@ use bevy::render::gpu_readback::{Readback, ReadbackComplete};
 use bevy::render::pipelined_rendering::PipelinedRenderingPlugin;
 use bevy::render::render_resource::PollType;
 use bevy::render::renderer::RenderDevice;
-use bevy::render::settings::{RenderCreation, WgpuSettings, WgpuSettingsPriority};
+use bevy::render::settings::{RenderCreation, WgpuLimits, WgpuSettings, WgpuSettingsPriority};
 use bevy::window::ExitCondition;
 use bevy::winit::WinitPlugin;
 use bevy_toonface::ToonfacePlugin;
@@ -37,7 +37,11 @@ impl Headless {
     /// A message, if there is no GPU (not even a software one).
     pub fn start(self) -> Result<App, String> {
         let priority = if self.webgl2 { WgpuSettingsPriority::WebGL2 } else { WgpuSettingsPriority::Functionality };
-        let settings = WgpuSettings { priority, ..default() };
+        let mut settings = WgpuSettings { priority, ..default() };
+        if self.webgl2 {
+            // The default limits are those of the default priority.
+            settings.limits = WgpuLimits::downlevel_webgl2_defaults();
+        }
         let mut plugins = DefaultPlugins
             .build()
             .disable::<WinitPlugin>()

@@ -248,7 +248,10 @@ fn update_status(mut cartoons: Query<(Entity, &CartoonRequest, &Progress, &mut C
         if request.wanted.is_none() {
             continue;
         }
-        if let Some(error) = &progress.error {
+        // What stopped an earlier revision may be mended.
+        if let Some((revision, error)) = &progress.error
+            && *revision >= request.revision
+        {
             fail(entity, &mut status, error.clone());
         } else if progress.updates > 0 && progress.revision >= request.source_revision {
             let (updates, milliseconds) = (progress.updates, progress.milliseconds);

@@ -55,6 +55,6 @@ pub struct Progress {
     pub updates: u64,
     /// Milliseconds of the latest batch, from recording to completion.
     pub milliseconds: f32,
-    /// Why nothing is drawn.
-    pub error: Option<CartoonError>,
+    /// Why a revision is not drawn.
+    pub error: Option<(u64, CartoonError)>,
 }

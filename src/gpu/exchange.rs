@@ -23,8 +23,8 @@ pub(super) enum Report {
     Drawn { revision: u64, milliseconds: f32 },
     /// Tensors were read back.
     Tensors(Vec<(String, Tensor)>),
-    /// Nothing can be drawn.
-    Failed(CartoonError),
+    /// A revision cannot be drawn.
+    Failed { revision: u64, error: CartoonError },
 }
 
 /// What passes between the worlds.
@@ -97,7 +97,7 @@ fn deliver(main: &mut World, entity: Entity, report: Report) {
             progress.updates += 1;
             progress.error = None;
         }
-        Report::Failed(error) => progress.error = Some(error),
+        Report::Failed { revision, error } => progress.error = Some((revision, error)),
         Report::Tensors(tensors) => {
             entity.insert(CartoonTensors(tensors));
         }

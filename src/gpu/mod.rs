@@ -46,6 +46,9 @@ impl Plugin for CartoonRenderPlugin {
     }
 
     fn finish(&self, app: &mut App) {
+        if app.get_sub_app(RenderApp).is_none() {
+            return;
+        }
         let shaders = shaders::load(app);
         let support = device_support(app, self.max_planes);
         let Some(render_app) = app.get_sub_app_mut(RenderApp) else { return };

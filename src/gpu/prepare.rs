@@ -59,7 +59,7 @@ pub(super) fn prepare_cartoons(
     for (key, requests) in by_key {
         let Some(model) = params.models.get(key.0) else { continue };
         let mut fail = |request: &Request, error: CartoonError| {
-            reports.push((request.entity, Report::Failed(error)));
+            reports.push((request.entity, Report::Failed { revision: request.revision, error }));
         };
         if let Err(error) = ensure_chain(&key, model, requests.len(), &params, chains, &mut pipelines) {
             for request in requests.iter().filter(|r| ledger.is_open(r)).collect::<Vec<_>>() {

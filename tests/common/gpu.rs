@@ -58,6 +58,11 @@ impl Lab {
         self
     }
 
+    /// Whether the device's own limits hold.
+    pub fn native(&self) -> bool {
+        !self.webgl2
+    }
+
     /// Lets the app do something. `None`, after a message, on a machine without a GPU.
     ///
     /// # Panics
