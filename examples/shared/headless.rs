@@ -8,10 +8,11 @@ use bevy::log::LogPlugin;
 use bevy::prelude::*;
 use bevy::render::RenderPlugin;
 use bevy::render::gpu_readback::{Readback, ReadbackComplete};
-use bevy::render::pipelined_rendering::PipelinedRenderingPlugin;
-use bevy::render::render_resource::PollType;
+use bevy::render::pipelined_rendering::{PipelinedRenderingPlugin, RenderAppChannels};
+use bevy::render::render_resource::{CachedPipelineState, PipelineCache, PollType};
 use bevy::render::renderer::RenderDevice;
 use bevy::render::settings::{RenderCreation, WgpuLimits, WgpuSettings, WgpuSettingsPriority};
+use bevy::tasks::block_on;
 use bevy::window::ExitCondition;
 use bevy::winit::WinitPlugin;
 use bevy_toonface::ToonfacePlugin;
@@ -35,7 +36,7 @@ impl Headless {
     ///
     /// # Errors
     /// A message, if there is no GPU (not even a software one).
-    pub fn start(self) -> Result<App, String> {
+    pub fn start(self) -> Result<HeadlessApp, String> {
         let priority = if self.webgl2 { WgpuSettingsPriority::WebGL2 } else { WgpuSettingsPriority::Functionality };
         let mut settings = WgpuSettings { priority, ..default() };
         if self.webgl2 {
@@ -51,7 +52,7 @@ impl Headless {
         if self.unpipelined {
             plugins = plugins.disable::<PipelinedRenderingPlugin>();
         }
-        let mut app = App::new();
+        let mut app = HeadlessApp(App::new());
         // Without a GPU, Bevy panics.
         quietly(|| app.add_plugins((plugins, self.plugin)).is_plugin_added::<RenderPlugin>())
             .map_err(|reason| format!("{NO_GPU}. {reason}"))?;
@@ -68,6 +69,25 @@ impl Headless {
             return Err(NO_GPU.into());
         }
         Ok(app)
+    }
+}
+
+/// An app that ends in order: the device is dropped here, when no other thread uses it any more. Bevy leaves both to
+/// its threads, and drivers crash when those go on while the process ends.
+#[derive(Deref, DerefMut)]
+pub struct HeadlessApp(App);
+
+impl Drop for HeadlessApp {
+    fn drop(&mut self) {
+        let channels = self.0.world_mut().remove_resource::<RenderAppChannels>();
+        let render_app = channels.and_then(|mut channels| block_on(channels.recv()));
+        let Some(render_app) = render_app else { return };
+        let Some(cache) = render_app.world().get_resource::<PipelineCache>() else { return };
+        let compiles =
+            |state: &CachedPipelineState| matches!(state, CachedPipelineState::Creating(t) if !t.is_finished());
+        while cache.pipelines().any(|pipeline| compiles(&pipeline.state)) {
+            std::thread::sleep(Duration::from_millis(1));
+        }
     }
 }
 

@@ -19,7 +19,7 @@ use bevy::shader::{Shader, ValidateShader};
 use bevy_toonface::ecs::{CartoonTaps, CartoonTensors};
 use bevy_toonface::model::{Model, Tensor};
 use bevy_toonface::prelude::*;
-use headless::{Headless, run_until};
+use headless::{Headless, HeadlessApp, run_until};
 
 /// Long enough for a software GPU on a busy machine.
 pub const LIMIT: Duration = Duration::from_secs(120);
@@ -103,7 +103,7 @@ pub fn skip(reason: &str) {
 }
 
 /// A thread that makes an app and does what it is sent; after a failure it makes a new one.
-fn worker(start: impl Fn() -> Result<App, String> + Send + 'static) -> Result<Sender<Job>, String> {
+fn worker(start: impl Fn() -> Result<HeadlessApp, String> + Send + 'static) -> Result<Sender<Job>, String> {
     let (jobs, inbox) = channel::<Job>();
     let (ready, started) = channel();
     thread::spawn(move || {
