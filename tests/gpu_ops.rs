@@ -11,7 +11,8 @@ mod gpu;
 mod net;
 
 use bevy_toonface::model::{NodeId, Op, Owner};
-use net::{CHANNELS, Net, check, check_sizes};
+use gpu::{FOUR_PLANES, OPEN_NATIVE, check_indices};
+use net::{CHANNELS, Net, SIZES, check, check_on, check_sizes};
 
 /// Far above f32 rounding of sums over up to a thousand terms, and far below any mistake.
 const TOLERANCE: f64 = 1e-10;
@@ -430,4 +431,24 @@ fn sums_over_channels() {
         results.push(net.op(Op::ChannelSum, &[both]));
         results
     });
+}
+
+/// Bevy compiles shaders without checks of indices; with them, a result that came from outside would change.
+#[test]
+fn nothing_changes_when_the_device_checks_every_index() {
+    for (device, lab) in [("four checked planes", &FOUR_PLANES), ("eight checked planes", &OPEN_NATIVE)] {
+        lab.run(check_indices);
+        check_on(lab, device, &SIZES, TOLERANCE, |net| {
+            let parts = [net.wide(3), normed(net, 10), net.wide(1)];
+            let all = net.concat(&parts);
+            let pooled = net.op(Op::AveragePool2, &[all]);
+            let wide = net.conv(all, 13, 3, 1);
+            let modulated = net.adalin(wide);
+            let up = net.up(modulated);
+            let small = net.conv(up, 5, 7, 2);
+            let average = net.op(Op::GlobalAveragePool, &[small]);
+            let mapped = net.linear(average, &[3, 4], 1);
+            vec![pooled, net.lin(wide), small, net.op(Op::GlobalMaxPool, &[wide]), mapped]
+        });
+    }
 }

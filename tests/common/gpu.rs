@@ -15,6 +15,7 @@ use std::time::Duration;
 use bevy::asset::RenderAssetUsages;
 use bevy::prelude::*;
 use bevy::render::render_resource::{Extent3d, TextureDimension, TextureFormat};
+use bevy::shader::{Shader, ValidateShader};
 use bevy_toonface::ecs::{CartoonTaps, CartoonTensors};
 use bevy_toonface::model::{Model, Tensor};
 use bevy_toonface::prelude::*;
@@ -131,6 +132,23 @@ fn worker(start: impl Fn() -> Result<App, String> + Send + 'static) -> Result<Se
 fn words(panic: &(dyn std::any::Any + Send)) -> String {
     let text = panic.downcast_ref::<String>().cloned();
     text.or_else(|| panic.downcast_ref::<&str>().map(|s| (*s).to_owned())).unwrap_or_else(|| "a panic".into())
+}
+
+/// Compiles our shaders with the device's own checks of every index.
+pub fn check_indices(app: &mut App) {
+    let ours = |shader: &Shader| shader.path.starts_with("embedded://bevy_toonface");
+    let all = ["lib", "ops", "io"].iter().map(|folder| {
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("shaders").join(folder);
+        std::fs::read_dir(path).expect("shaders").count()
+    });
+    let all: usize = all.sum();
+    run_until(app, LIMIT, |world| {
+        let loaded = world.resource::<Assets<Shader>>().iter().filter(|(_, shader)| ours(shader)).count();
+        (loaded == all).then_some(())
+    })
+    .expect("all shaders");
+    let mut shaders = app.world_mut().resource_mut::<Assets<Shader>>();
+    shaders.iter_mut().filter(|(_, s)| ours(s)).for_each(|(_, s)| s.validate_shader = ValidateShader::Enabled);
 }
 
 /// Makes a model an asset.

@@ -139,7 +139,14 @@ pub fn check_sizes(sizes: &'static [[usize; 2]], tolerance: f64, build: fn(&mut 
     }
 }
 
-fn check_on(lab: &Lab, device: &str, sizes: &'static [[usize; 2]], tolerance: f64, build: fn(&mut Net) -> Vec<NodeId>) {
+/// The same on one device.
+pub fn check_on(
+    lab: &Lab,
+    device: &str,
+    sizes: &'static [[usize; 2]],
+    tolerance: f64,
+    build: fn(&mut Net) -> Vec<NodeId>,
+) {
     let models = sizes.iter().map(|size| {
         let mut net = Net::new(*size);
         let results = build(&mut net);
