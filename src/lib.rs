@@ -26,7 +26,7 @@
 //!
 //! | feature | default | what it adds |
 //! |---|---|---|
-//! | `bundled_model` | yes | the model `toon` (woman, man, kid, elderly) inside the program, 1.8 MiB |
+//! | `bundled_model` | yes | the model `toon` (woman, man, kid, elderly) inside the program, 2.2 MiB |
 //! | `sprite` | yes | a `CartoonGroup` on a `Sprite` entity turns its picture into the cartoon |
 
 pub mod ecs;

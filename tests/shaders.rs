@@ -233,7 +233,7 @@ fn twins() -> BTreeMap<&'static str, Fields> {
             "ops/coefficients.wgsl",
             fields!(CoefficientParams: out, a, modulation, planes, tiles, chunk, pixels, channels, rho, gamma, beta),
         ),
-        ("ops/scale.wgsl", fields!(ScaleParams: out, weights, channels)),
+        ("ops/scale.wgsl", fields!(ScaleParams: out, weights, channels, padded)),
         (
             "ops/linear.wgsl",
             fields!(LinearParams: out, a, weights, row_stride, columns, rows_per_part, first, floor_out),

@@ -12,7 +12,7 @@ const CELL: u32 = 192;
 /// Space between pictures.
 const GAP: u32 = 8;
 /// Pairs in a row of the sheet of own groups.
-const PAIRS_IN_ROW: usize = 4;
+const PAIRS_IN_ROW: usize = 5;
 
 /// Writes `NAME.GROUP.png` for each cartoon, and the sheets.
 pub fn save(out: &Path, inputs: &[Input], groups: &[String], cartoons: &[Vec<RgbaImage>]) -> Result<(), String> {

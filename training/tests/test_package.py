@@ -5,8 +5,11 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file
-from toonface import checkpoint, config, package
+from toonface import checkpoint, config, export, package, paper
 from toonface.groups import randomise
+
+# The published network's state dict, with which the plugin is tested.
+PUBLISHED = Path(__file__).parents[2] / "tests/fixtures/golden/weights.safetensors"
 
 
 def test_package_round_trip_in_half(tmp_path: Path, settings: config.Config) -> None:
@@ -56,3 +59,17 @@ def test_every_shipped_config_loads() -> None:
     for file in files:
         settings = config.load(file)
         config.build_generator(settings.model, checkpoint.groups_of(settings))
+
+
+def test_paper_goes_out_under_published_names(tmp_path: Path) -> None:
+    export.write_official(tmp_path, paper.Paper(8, 64, 4))
+    ours = load_file(tmp_path / "official.safetensors")
+    published = load_file(PUBLISHED)
+    assert {name: value.shape for name, value in ours.items()} == {
+        name: value.shape for name, value in published.items()
+    }
+
+
+def test_a_package_of_paper_is_refused() -> None:
+    with pytest.raises(ValueError, match="official names"):
+        package.manifest("toon", config.ModelConfig(form="Paper"), ["woman"])

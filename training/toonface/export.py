@@ -4,6 +4,8 @@
     python -m toonface.export --random 7 --config configs/stage1.toml --out DIR [--half] [--reference DIR]
 
 `--reference` writes g0, g1, ..safetensors: input, output and taps computed with the weights as stored.
+A `Paper` generator is written as `official.safetensors`, with the names of published checkpoints; the plugin's
+example `import_checkpoint` makes the package of it.
 """
 
 from __future__ import annotations
@@ -35,6 +37,14 @@ def write_reference(folder: Path, generator: Generator, picture: Optional[Path])
         save_file(results, folder / f"g{group}.safetensors")
 
 
+def write_official(out: Path, generator: paper.Paper) -> None:
+    """`official.safetensors`, and how the plugin gets it."""
+    out.mkdir(parents=True, exist_ok=True)
+    save_file(paper.to_official(generator), out / "official.safetensors")
+    size = f"--base-channels {generator.base_channels} --image-size {generator.image_size}"
+    print(f"cargo run --release --example import_checkpoint -- {out / 'official.safetensors'} {size} --out PACKAGE")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     source = parser.add_mutually_exclusive_group(required=True)
@@ -58,6 +68,9 @@ def main() -> None:
         torch.manual_seed(arguments.random)
         generator = config.build_generator(settings.model, len(settings.data.groups))
         randomise(generator, arguments.random)
+    if isinstance(generator, paper.Paper):
+        write_official(arguments.out, generator)
+        return
     groups = settings.data.groups
     package.write(arguments.out, arguments.name, generator, settings.model, groups, arguments.half)
     if arguments.checkpoint:

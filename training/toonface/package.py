@@ -15,14 +15,16 @@ BRANCH_LIMIT = 100_000
 
 
 def manifest(name: str, model: ModelConfig, groups: Sequence[str]) -> str:
-    """Text of `<name>.cartoon.ron`."""
+    """Text of `<name>.cartoon.ron` of a `Lite` generator."""
+    if model.form != "Lite":
+        raise ValueError(f"a package is written for Lite; {model.form} goes through official names (toonface.export)")
     branch = ", ".join(f'"{prefix}"' for prefix in model.branch)
     rows = "".join(f'        (name: "{group}", weights: "{group}.safetensors"),\n' for group in groups)
     return (
         "(\n"
         "    version: 1,\n"
         f'    name: "{name}",\n'
-        f"    generator: {model.form}(base_channels: {model.base_channels}, image_size: {model.image_size}, "
+        f"    generator: Lite(base_channels: {model.base_channels}, image_size: {model.image_size}, "
         f"branch: [{branch}]),\n"
         '    trunk: "trunk.safetensors",\n'
         f"    groups: [\n{rows}    ],\n"
