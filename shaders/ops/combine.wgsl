@@ -1,4 +1,4 @@
-// out = f(A) + g(B), pixel by pixel; f and g are max(scale * x + shift, floor), perhaps up-sampled (torch.nn.Upsample, nearest)
+// out = f(A) + g(B), pixel by pixel; f and g are max((x - center) * scale + shift, floor), perhaps up-sampled (torch.nn.Upsample, nearest)
 // or, for A, averaged over 2 x 2 (torch.nn.AvgPool2d). Each lane has its own plane and tile: concatenation is a matter of bindings.
 // In: channels x height x width. Out: OUT_PLANES lanes a tile.
 // Defs: A_PLANES = OUT_PLANES, B_PLANES (0 or OUT_PLANES), AFFINE_A, AFFINE_B, POOL, TANH.

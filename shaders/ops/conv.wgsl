@@ -1,6 +1,6 @@
 // out[o, y, x] = bias[o] + sum over i, ky, kx of w[o, i, ky, kx] * in[i, stride * y + ky - pad, stride * x + kx - pad] (+ residual)
 // Cross-correlation as torch.nn.Conv2d; reflect padding (docs: torch.nn.ReflectionPad2d), pad = KERNEL / 2.
-// In: A, then B: channels x height x width, read as max(scale * x + shift, floor), perhaps up-sampled. Out: OUT_PLANES lanes a tile.
+// In: A, then B: channels x height x width, read as max((x - center) * scale + shift, floor), perhaps up-sampled. Out: OUT_PLANES lanes a tile.
 // Defs: KERNEL, A_PLANES, B_PLANES, C_PLANES (residual), OUT_PLANES, AFFINE_A, AFFINE_B, TANH.
 #import bevy_toonface::lib::lanes::{Lanes, Targets, targets}
 #import bevy_toonface::lib::layout::{Layout, locate, origin, reflect_index}
