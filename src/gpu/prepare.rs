@@ -126,6 +126,7 @@ fn ensure_chain(
         chain,
         version: model.version,
         pictures,
+        ends: HashMap::default(),
         batch: None,
         in_flight: None,
         readbacks: Vec::new(),

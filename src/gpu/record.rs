@@ -43,7 +43,7 @@ fn record_batch(context: &mut RenderContext, cache: &PipelineCache, chain: &Chai
     let pipelines = chain.pipelines.iter().map(|id| cache.get_render_pipeline(*id)).collect::<Option<Vec<_>>>()?;
     let encode = cache.get_render_pipeline(batch.encode)?;
     let composites: Vec<_> =
-        batch.items.iter().map(|i| cache.get_render_pipeline(i.composite_pipeline)).collect::<Option<_>>()?;
+        batch.items.iter().map(|i| cache.get_render_pipeline(i.composite)).collect::<Option<_>>()?;
 
     record_encode(context, encode, chain, batch);
     for planned in &chain.passes {
@@ -75,7 +75,7 @@ fn record_batch(context: &mut RenderContext, cache: &PipelineCache, chain: &Chai
             ..default()
         });
         pass.set_render_pipeline(composite);
-        pass.set_bind_group(0, &item.composite, &[PICTURE_STRIDE * (2 * i as u32 + 1)]);
+        pass.set_bind_group(0, &item.ends.composite, &[PICTURE_STRIDE * (2 * i as u32 + 1)]);
         pass.draw(0..3, 0..1);
     }
     Some(())
@@ -83,7 +83,7 @@ fn record_batch(context: &mut RenderContext, cache: &PipelineCache, chain: &Chai
 
 /// Pictures into the input tensor. Those that were uploaded as tensors have no bind group.
 fn record_encode(context: &mut RenderContext, pipeline: &RenderPipeline, chain: &Chain, batch: &Batch) {
-    if batch.items.iter().all(|item| item.encode.is_none()) {
+    if batch.items.iter().all(|item| item.ends.encode.is_none()) {
         return;
     }
     let layout = &chain.plan.input().layout;
@@ -96,7 +96,7 @@ fn record_encode(context: &mut RenderContext, pipeline: &RenderPipeline, chain: 
     });
     pass.set_render_pipeline(pipeline);
     for (i, item) in batch.items.iter().enumerate() {
-        let Some(bind_group) = &item.encode else { continue };
+        let Some(bind_group) = &item.ends.encode else { continue };
         pass.set_bind_group(0, bind_group, &[PICTURE_STRIDE * 2 * i as u32]);
         for rect in layout.rects(i, 0..layout.tiles) {
             pass.set_scissor_rect(rect.x, rect.y, rect.width, rect.height);

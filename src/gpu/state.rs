@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use bevy::platform::collections::{HashMap, HashSet};
 use bevy::platform::time::Instant;
 use bevy::prelude::*;
-use bevy::render::render_resource::{BindGroup, Buffer, CachedRenderPipelineId, TextureView};
+use bevy::render::render_resource::{BindGroup, Buffer, CachedRenderPipelineId, TextureView, TextureViewId};
 use bevy::render::renderer::RenderQueue;
 
 use super::chain::Chain;
@@ -69,6 +69,8 @@ pub(super) struct ChainState {
     pub version: u64,
     /// Uniforms of the passes at both ends.
     pub pictures: Buffer,
+    /// Bind groups of those passes, by picture; `None` stands for uploaded tensors.
+    pub ends: HashMap<Option<TextureViewId>, EndBindGroups>,
     /// The batch that is to be recorded this frame.
     pub batch: Option<Batch>,
     /// The batch that the GPU works on.
@@ -91,11 +93,18 @@ pub(super) struct BatchItem {
     pub entity: Entity,
     pub revision: u64,
     pub group: usize,
-    /// Bind group of the encode pass; `None` if the tensor was uploaded.
+    pub ends: EndBindGroups,
+    /// Pipeline of the composite pass.
+    pub composite: CachedRenderPipelineId,
+    pub target: TextureView,
+}
+
+/// What the passes at both ends of a chain are bound to, for one picture.
+#[derive(Debug, Clone)]
+pub(super) struct EndBindGroups {
+    /// `None` if the input is uploaded as a tensor.
     pub encode: Option<BindGroup>,
     pub composite: BindGroup,
-    pub composite_pipeline: CachedRenderPipelineId,
-    pub target: TextureView,
 }
 
 /// Starts over on a new device.
