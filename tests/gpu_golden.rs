@@ -7,7 +7,7 @@ mod gpu;
 use bevy::prelude::*;
 use bevy_toonface::model::{Model, Tensor, TensorFile, import_checkpoint};
 use bevy_toonface::prelude::*;
-use common::{fixture, fixture_path, max_abs_error, relative_error, take};
+use common::{GOLDEN_NAMES, fixture, fixture_path, max_abs_error, relative_error, take};
 use gpu::{Lab, Tensors, add_model, draw_tensors};
 
 /// Absolute, for the picture in -1..1 (DESIGN.md).
@@ -18,15 +18,7 @@ const TAP_TOLERANCE: f32 = 1e-4;
 /// Names of results: ours, and the fixture's.
 type Names = &'static [(&'static str, &'static str)];
 
-const OFFICIAL: Names = &[
-    ("output", "output"),
-    ("cam_logit", "cam_logit"),
-    ("heatmap", "heatmap"),
-    ("hourglass1", "HourGlass1"),
-    ("encode4", "EncodeBlock4"),
-    ("decode4", "DecodeBlock4"),
-    ("up2", "UpBlock2"),
-];
+const OFFICIAL: Names = &GOLDEN_NAMES;
 
 const LITE: Names = &[
     ("output", "output"),

@@ -10,7 +10,7 @@ use bevy_toonface::model::{
     GraphBuilder, Model, NodeId, Op, Owner, ParamId, Tensor, TensorFile, Weights, import_checkpoint,
 };
 use common::reference::{Values, evaluate};
-use common::{fixture, fixture_path, max_abs_error, relative_error, take};
+use common::{GOLDEN_NAMES, fixture, fixture_path, max_abs_error, relative_error, take};
 
 /// Of a tensor's largest value, for one op or block: f32 rounding of sums over up to a few thousand terms.
 const OP_TOLERANCE: f32 = 3e-6;
@@ -404,16 +404,7 @@ fn check_golden(group: usize) {
     let model = golden_model();
     let expected = fixture(&format!("golden/g{group}.safetensors"));
     let values = evaluate(&model.graph, &model.weights, group, take(&expected, "input"));
-    let names = [
-        ("output", "output"),
-        ("cam_logit", "cam_logit"),
-        ("heatmap", "heatmap"),
-        ("hourglass1", "HourGlass1"),
-        ("encode4", "EncodeBlock4"),
-        ("decode4", "DecodeBlock4"),
-        ("up2", "UpBlock2"),
-    ];
-    check_outputs(&values, &expected, &names);
+    check_outputs(&values, &expected, &GOLDEN_NAMES);
 }
 
 #[test]

@@ -227,3 +227,21 @@ fn a_sprite_without_a_picture_says_so_and_can_get_one() {
         stage.wait_showing(&picture);
     });
 }
+
+#[test]
+fn a_cartoon_at_rest_changes_no_component() {
+    EIGHT_PLANES.run(|app| {
+        let mut stage = Stage::new(app, "first");
+        stage.wait();
+        // What the last cartoon brought about may still arrive.
+        (0..5).for_each(|_| stage.app.update());
+        (0..5).for_each(|_| {
+            let world = stage.app.world();
+            let entity = world.entity(stage.sprite);
+            let last = entity.get_change_ticks::<CartoonOutput>().expect("an output").changed;
+            stage.app.update();
+            let after = stage.app.world().entity(stage.sprite).get_change_ticks::<CartoonOutput>();
+            assert_eq!(after.expect("an output").changed, last);
+        });
+    });
+}

@@ -234,8 +234,8 @@ fn check_tensor(model: &Model, tensor: &Tensor) -> Result<UVec2, CartoonError> {
     }
 }
 
-/// The output image, made anew only when the picture has another size.
-fn sized_output(output: &mut CartoonOutput, size: UVec2, images: &mut Assets<Image>) -> AssetId<Image> {
+/// The output image, made anew only when the picture has another size. Neither argument counts as changed otherwise.
+fn sized_output(output: &mut Mut<CartoonOutput>, size: UVec2, images: &mut ResMut<Assets<Image>>) -> AssetId<Image> {
     let fits = images.get(&output.image).is_some_and(|image| image.size() == size);
     if !fits || output.image == Handle::default() {
         output.image = images.add(output_image(size));

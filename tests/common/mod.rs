@@ -11,6 +11,17 @@ use bevy_toonface::model::{
     Weights,
 };
 
+/// Results of the official network: our name, and the golden fixtures'.
+pub const GOLDEN_NAMES: [(&str, &str); 7] = [
+    ("output", "output"),
+    ("cam_logit", "cam_logit"),
+    ("heatmap", "heatmap"),
+    ("hourglass1", "HourGlass1"),
+    ("encode4", "EncodeBlock4"),
+    ("decode4", "DecodeBlock4"),
+    ("up2", "UpBlock2"),
+];
+
 /// The path of a file or folder in `tests/fixtures`.
 pub fn fixture_path(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name)
