@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 
+use super::layout::Layout;
 use super::lower::TensorSpec;
 use super::pass::{PassSpec, Slot, SourceSpec};
 
@@ -39,20 +40,25 @@ fn lifetimes(tensors: usize, passes: &[PassSpec], input: usize, kept: &[usize]) 
     lives
 }
 
+fn slot_of(layout: &Layout) -> Slot {
+    let (width, height) = layout.size();
+    Slot { format: layout.arrangement.format, width, height }
+}
+
 /// Assigns slots; `kept` tensors are never handed on.
 pub(super) fn assign(tensors: &[TensorSpec], passes: &[PassSpec], input: usize, kept: &[usize]) -> Assignment {
     let lives = lifetimes(tensors.len(), passes, input, kept);
     let mut slots: Vec<Slot> = Vec::new();
     let mut planes: Vec<Vec<usize>> = vec![Vec::new(); tensors.len()];
-    let mut free: HashMap<(usize, usize), Vec<usize>> = HashMap::new();
+    let mut free: HashMap<Slot, Vec<usize>> = HashMap::new();
     let mut live_bytes = 0;
     for at in 0..=passes.len() {
         let born = |t: &usize| lives[*t].is_some_and(|(first, _)| first == at);
         for tensor in (0..tensors.len()).filter(born) {
-            let (width, height) = tensors[tensor].layout.size();
-            for _ in 0..tensors[tensor].layout.planes {
-                let slot = free.get_mut(&(width, height)).and_then(Vec::pop).unwrap_or_else(|| {
-                    slots.push(Slot { width, height });
+            let wanted = slot_of(&tensors[tensor].layout);
+            for _ in 0..tensors[tensor].layout.planes() {
+                let slot = free.get_mut(&wanted).and_then(Vec::pop).unwrap_or_else(|| {
+                    slots.push(wanted);
                     slots.len() - 1
                 });
                 planes[tensor].push(slot);
@@ -63,7 +69,7 @@ pub(super) fn assign(tensors: &[TensorSpec], passes: &[PassSpec], input: usize, 
         live_bytes = live_bytes.max(bytes);
         let dies = |t: &usize| lives[*t].is_some_and(|(_, last)| last == at);
         for tensor in (0..tensors.len()).filter(dies) {
-            free.entry(tensors[tensor].layout.size()).or_default().extend(planes[tensor].iter().rev());
+            free.entry(slot_of(&tensors[tensor].layout)).or_default().extend(planes[tensor].iter().rev());
         }
     }
     Assignment { slots, planes, live_bytes }

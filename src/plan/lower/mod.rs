@@ -14,7 +14,7 @@ use crate::model::{Graph, Model, NodeId, Op, Shape};
 use super::layout::Layout;
 use super::pass::{DrawSpec, PassSpec};
 use super::weights::WeightPacker;
-use super::{PlanError, PlanLimits};
+use super::{Arrangement, PlanError, PlanLimits, PlanOptions, TensorFormat};
 use norm::Statistics;
 pub(super) use view::{Part, View};
 
@@ -33,6 +33,8 @@ pub(super) struct Lowered<'a> {
     pub input: usize,
     /// Requested results: name and tensor.
     pub outputs: Vec<(String, usize)>,
+    /// The result `output` as RGBA texels.
+    pub picture: Option<usize>,
     pub packer: WeightPacker<'a>,
 }
 
@@ -40,6 +42,7 @@ pub(super) struct Lowered<'a> {
 struct Lowering<'a> {
     graph: &'a Graph,
     limits: PlanLimits,
+    format: TensorFormat,
     batch: usize,
     packer: WeightPacker<'a>,
     /// Readers of each node that are alive; a requested result counts as one.
@@ -54,12 +57,8 @@ struct Lowering<'a> {
 }
 
 /// Lowers the part of a model's graph that the results `outputs` need.
-pub(super) fn lower<'a>(
-    model: &'a Model,
-    limits: PlanLimits,
-    batch: usize,
-    outputs: &[String],
-) -> Result<Lowered<'a>, PlanError> {
+pub(super) fn lower<'a>(model: &'a Model, options: &PlanOptions) -> Result<Lowered<'a>, PlanError> {
+    let PlanOptions { limits, format, batch, ref outputs } = *options;
     let graph = &model.graph;
     let wanted = outputs.iter().map(|name| find_output(graph, name)).collect::<Result<Vec<_>, _>>()?;
     let alive = reachable(graph, &wanted);
@@ -73,6 +72,7 @@ pub(super) fn lower<'a>(
     let mut lowering = Lowering {
         graph,
         limits,
+        format,
         batch,
         packer: WeightPacker::new(graph, &model.weights),
         users,
@@ -97,8 +97,10 @@ pub(super) fn lower<'a>(
     for (name, id) in outputs.iter().zip(&wanted) {
         results.push((name.clone(), lowering.plain(*id)?));
     }
+    let output = results.iter().find(|(name, _)| name == "output").map(|(_, tensor)| *tensor);
+    let picture = output.map(|tensor| lowering.picture(tensor)).transpose()?;
     let Lowering { tensors, passes, packer, .. } = lowering;
-    Ok(Lowered { tensors, passes, input, outputs: results, packer })
+    Ok(Lowered { tensors, passes, input, outputs: results, picture, packer })
 }
 
 /// A named result, or `input` for the picture itself.
@@ -135,7 +137,12 @@ impl<'a> Lowering<'a> {
                 reason: "the graph has none".into(),
             });
         };
-        let tensor = self.tensor("input", self.graph.nodes()[index].shape)?;
+        let shape = self.graph.nodes()[index].shape;
+        if shape.channels != 3 {
+            let reason = format!("a picture has three channels, this is {shape}");
+            return Err(PlanError::Unsupported { node: "input".into(), op: "input", reason });
+        }
+        let tensor = self.tensor("input", shape)?;
         self.values[index] = Some(View::plain(tensor));
         Ok(tensor)
     }
@@ -187,9 +194,22 @@ impl<'a> Lowering<'a> {
         Ok(tensor)
     }
 
+    /// How a tensor of this shape is arranged. A vector lies in one plane, a tile a value: it is read by index, so
+    /// spreading it would only cost bindings.
+    fn arrangement(&self, shape: Shape) -> Arrangement {
+        if shape.is_vector() {
+            return Arrangement::VECTOR;
+        }
+        self.format.arrangement(shape, self.limits.planes(self.format))
+    }
+
     /// Declares a tensor in the layout of its shape.
     fn tensor(&mut self, name: &str, shape: Shape) -> Result<usize, PlanError> {
-        let layout = Layout::tensor(shape, self.limits.planes, self.batch, self.limits.max_texture_size);
+        self.tensor_arranged(name, shape, self.arrangement(shape))
+    }
+
+    fn tensor_arranged(&mut self, name: &str, shape: Shape, arrangement: Arrangement) -> Result<usize, PlanError> {
+        let layout = Layout::tensor(shape, arrangement, self.batch, self.limits.max_texture_size);
         self.tensor_in(name, shape, layout)
     }
 
@@ -198,7 +218,7 @@ impl<'a> Lowering<'a> {
             node: name.to_owned(),
             shape: shape.to_string(),
             batch: self.batch,
-            planes: self.limits.planes,
+            planes: self.arrangement(shape).planes(),
             limit: self.limits.max_texture_size,
         })?;
         self.tensors.push(TensorSpec { name: name.to_owned(), shape, layout });

@@ -7,20 +7,21 @@ use crate::plan::kernel::{BIND_A, BIND_VECTOR_A, BIND_WEIGHTS, Kernel, Norm, Red
 use crate::plan::layout::Layout;
 use crate::plan::params::{CoefficientParams, MergeParams, ReduceParams, ScaleParams};
 use crate::plan::pass::{DrawSpec, ParamBlock, Region, SourceSpec};
-use crate::plan::weights::scalars;
+use crate::plan::{Arrangement, TensorFormat};
 
 use super::{Lowering, Part, PlanError, View};
 
-/// Pixels that one fragment reduces at most, unless a row is longer. Enough to make partials few; few enough that a
+/// Texels that one fragment reduces at most, unless a row is longer. Enough to make chunks few; few enough that a
 /// software GPU's bound on loop iterations is far away and a real one stays busy.
-const CHUNK_PIXELS: usize = 256;
+const CHUNK_TEXELS: usize = 128;
+
+/// Pixels of a channel up to which an instance norm is one pass. A second pass costs as much as some hundred fetches.
+const SMALL_PIXELS: usize = 1024;
 
 /// The statistics of a tensor that exist so far, by tensor.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Statistics {
     /// Mean and M2 of chunks.
-    partials: Option<usize>,
-    /// Mean and M2 of channels.
     moments: Option<usize>,
     /// Maxima of chunks.
     maxima: Option<usize>,
@@ -33,10 +34,7 @@ impl Lowering<'_> {
         let coefficients = match self.instance_norms.get(&tensor) {
             Some(coefficients) => *coefficients,
             None => {
-                let partials = self.partials(tensor)?;
-                let params = self.coefficient_params(tensor, partials);
-                let coefficients =
-                    self.coefficients(&node.name, tensor, partials, Norm::Instance, params, Vec::new())?;
+                let coefficients = self.instance_coefficients(&node.name, tensor)?;
                 self.instance_norms.insert(tensor, coefficients);
                 coefficients
             }
@@ -59,7 +57,7 @@ impl Lowering<'_> {
                     (gamma, &mut params.gamma, offset_of!(CoefficientParams, gamma)),
                     (beta, &mut params.beta, offset_of!(CoefficientParams, beta)),
                 ] {
-                    let (offset, owner) = self.scalar_weights(param)?;
+                    let (offset, owner) = self.channel_weights(tensor, param)?;
                     *word = offset;
                     owned.push((at, owner));
                 }
@@ -67,7 +65,7 @@ impl Lowering<'_> {
             }
             Op::AdaptiveLayerInstanceNorm { rho, gamma_at, beta_at } => {
                 let modulation = self.plain(node.inputs[1])?;
-                let (offset, owner) = self.scalar_weights(rho)?;
+                let (offset, owner) = self.channel_weights(tensor, rho)?;
                 owned.push((offset_of!(CoefficientParams, rho), owner));
                 params.rho = offset;
                 (params.gamma, params.beta) = (gamma_at as i32, beta_at as i32);
@@ -77,7 +75,7 @@ impl Lowering<'_> {
             }
             _ => return Err(self.unsupported(id, "not a layer norm")),
         };
-        let coefficients = self.coefficients_with(&node.name, tensor, moments, norm, params, textures, &owned)?;
+        let coefficients = self.coefficients(&node.name, tensor, moments, (norm, params), textures, &owned)?;
         Ok(View::part(Part { tensor, affine: Some(coefficients), relu: false, up: false }))
     }
 
@@ -87,7 +85,7 @@ impl Lowering<'_> {
         let (kernel, partials) = if node.op == Op::GlobalMaxPool {
             (Kernel::MergeVector(Reduction::Maximum), self.maxima(tensor)?)
         } else {
-            (Kernel::MergeVector(Reduction::Moments), self.partials(tensor)?)
+            (Kernel::MergeVector(Reduction::Moments), self.moments(tensor)?)
         };
         self.merge(&node.name, tensor, partials, kernel)
     }
@@ -100,29 +98,60 @@ impl Lowering<'_> {
         weight: ParamId,
     ) -> Result<usize, PlanError> {
         let out = self.coefficient_tensor(name, tensor)?;
-        let (weights, owner) = self.scalar_weights(weight)?;
-        let channels = self.tensors[tensor].shape.channels as i32;
-        let padded = self.layout(tensor).padded_channels() as i32;
-        let params = ScaleParams { out: self.layout(out).uniform(), weights, channels, padded, pad: 0 };
+        let (weights, owner) = self.channel_weights(tensor, weight)?;
+        let params = ScaleParams { out: self.layout(out).uniform(), weights, pad: [0; 3] };
         let params = ParamBlock::new(&params).weight(offset_of!(ScaleParams, weights), owner);
         let textures = vec![(BIND_WEIGHTS, SourceSpec::Weights)];
         self.emit(name, out, vec![DrawSpec { kernel: Kernel::Scale, textures, region: Region::Whole, params }]);
         Ok(out)
     }
 
-    fn scalar_weights(&mut self, param: ParamId) -> Result<(i32, Owner), PlanError> {
-        let place = self.packer.push(self.graph.param(param).owner, |source| Ok(scalars(source.get(param)?)))?;
+    /// A value a channel as a texel for each of the tensor's tiles.
+    fn channel_weights(&mut self, tensor: usize, param: ParamId) -> Result<(i32, Owner), PlanError> {
+        let quad = self.layout(tensor).arrangement.quad;
+        let place = self.packer.push(self.graph.param(param).owner, |source| {
+            let values = source.get(param)?;
+            let texel = |c: &[f32]| std::array::from_fn(|lane| c.get(lane).copied().unwrap_or(0.0));
+            Ok(values.chunks(quad).map(texel).collect())
+        })?;
         Ok((place.offset as i32, place.owner))
     }
 
-    /// Mean and M2 of chunks of each channel.
-    fn partials(&mut self, tensor: usize) -> Result<usize, PlanError> {
-        if let Some(partials) = self.statistics(tensor).partials {
-            return Ok(partials);
+    fn instance_coefficients(&mut self, name: &str, tensor: usize) -> Result<usize, PlanError> {
+        let pixels = self.tensors[tensor].shape.pixels();
+        if self.statistics(tensor).moments.is_none() && pixels <= SMALL_PIXELS {
+            return self.small_norm(name, tensor);
         }
-        let partials = self.reduce(tensor, Reduction::Moments)?;
-        self.statistics.entry(tensor).or_default().partials = Some(partials);
-        Ok(partials)
+        let moments = self.moments(tensor)?;
+        let params = self.coefficient_params(tensor, moments);
+        self.coefficients(name, tensor, moments, (Norm::Instance, params), Vec::new(), &[])
+    }
+
+    /// Straight from the tensor to coefficients.
+    fn small_norm(&mut self, name: &str, tensor: usize) -> Result<usize, PlanError> {
+        let out = self.coefficient_tensor(name, tensor)?;
+        let source = self.layout(tensor);
+        let params = ParamBlock::new(&ReduceParams {
+            out: self.layout(out).uniform(),
+            a: source.uniform(),
+            rows: source.tile_height as i32,
+            phases: source.arrangement.phase_count() as i32,
+            pad: [0; 2],
+        });
+        let kernel = Kernel::Norm { a: source.arrangement };
+        let textures = self.planes(BIND_A, tensor);
+        self.emit(name, out, vec![DrawSpec { kernel, textures, region: Region::Whole, params }]);
+        Ok(out)
+    }
+
+    /// Mean and M2 of chunks of each channel.
+    fn moments(&mut self, tensor: usize) -> Result<usize, PlanError> {
+        if let Some(moments) = self.statistics(tensor).moments {
+            return Ok(moments);
+        }
+        let moments = self.reduce(tensor, Reduction::Moments)?;
+        self.statistics.entry(tensor).or_default().moments = Some(moments);
+        Ok(moments)
     }
 
     fn maxima(&mut self, tensor: usize) -> Result<usize, PlanError> {
@@ -134,110 +163,88 @@ impl Lowering<'_> {
         Ok(maxima)
     }
 
-    /// Mean and M2 of each channel, for norms that read all channels.
-    fn moments(&mut self, tensor: usize) -> Result<usize, PlanError> {
-        if let Some(moments) = self.statistics(tensor).moments {
-            return Ok(moments);
-        }
-        let partials = self.partials(tensor)?;
-        let name = format!("{}.moments", self.tensors[tensor].name);
-        let moments = self.merge(&name, tensor, partials, Kernel::MergeMoments)?;
-        self.statistics.entry(tensor).or_default().moments = Some(moments);
-        Ok(moments)
-    }
-
     fn statistics(&self, tensor: usize) -> Statistics {
         self.statistics.get(&tensor).copied().unwrap_or_default()
     }
 
-    /// One draw a plane: a fragment reads one channel's chunk from one texture, so nothing is gained by binding all.
     fn reduce(&mut self, tensor: usize, what: Reduction) -> Result<usize, PlanError> {
         let source = self.layout(tensor);
         let rows = chunk_rows(&source);
         let chunks = source.tile_height.div_ceil(rows);
-        let kernel = Kernel::Reduce(what);
-        let layout = Layout::partials(&source, chunks, kernel.targets(), self.limits.max_texture_size);
+        let kernel = Kernel::Reduce { a: source.arrangement, what };
+        // One plane for each statistic.
+        let arrangement = Arrangement { phases: [kernel.targets().len(), 1], ..Arrangement::QUADS };
+        let layout = Layout::grid(arrangement, (1, chunks), source.tiles, self.batch, self.limits.max_texture_size);
         let name = format!("{}.reduce", self.tensors[tensor].name);
-        let shape = Shape { channels: source.padded_channels(), height: chunks, width: 1 };
+        let shape = Shape { channels: self.tensors[tensor].shape.channels, height: chunks, width: 1 };
         let out = self.tensor_in(&name, shape, layout)?;
-        let layout = self.layout(out);
-        let params = ReduceParams { out: layout.uniform(), a: source.uniform(), rows: rows as i32, pad: [0; 3] };
-        let (width, _) = layout.size();
-        let draws = (0..source.planes).map(|plane| {
-            let (_, y) = layout.origin(0, plane * source.tiles);
-            let rect = crate::plan::Rect { x: 0, y: y as u32, width: width as u32, height: chunks as u32 };
-            DrawSpec {
-                kernel,
-                textures: vec![(BIND_A, SourceSpec::Plane(tensor, plane))],
-                region: Region::Rect(rect),
-                params: ParamBlock::new(&params),
-            }
+        let params = ParamBlock::new(&ReduceParams {
+            out: self.layout(out).uniform(),
+            a: source.uniform(),
+            rows: rows as i32,
+            phases: source.arrangement.phase_count() as i32,
+            pad: [0; 2],
         });
-        let draws = draws.collect();
-        self.emit(&name, out, draws);
+        let textures = self.planes(BIND_A, tensor);
+        self.emit(&name, out, vec![DrawSpec { kernel, textures, region: Region::Whole, params }]);
         Ok(out)
     }
 
-    /// Statistics of chunks to statistics of channels.
-    fn merge(&mut self, name: &str, tensor: usize, partials: usize, kernel: Kernel) -> Result<usize, PlanError> {
+    /// Statistics of chunks to a vector.
+    fn merge(&mut self, name: &str, tensor: usize, statistics: usize, kernel: Kernel) -> Result<usize, PlanError> {
         let source = self.layout(tensor);
         let shape = Shape { channels: self.tensors[tensor].shape.channels, height: 1, width: 1 };
-        let vector = Layout::tensor(shape, 1, self.batch, self.limits.max_texture_size);
-        let layout = vector.map(|layout| Layout { planes: kernel.targets(), ..layout });
-        let out = self.tensor_in(name, shape, layout)?;
-        let params = MergeParams {
+        let out = self.tensor(name, shape)?;
+        let params = ParamBlock::new(&MergeParams {
             out: self.layout(out).uniform(),
-            a: self.layout(partials).uniform(),
-            planes: source.planes as i32,
-            tiles: source.tiles as i32,
-            chunk: (chunk_rows(&source) * source.tile_width) as i32,
-            pixels: (source.tile_width * source.tile_height) as i32,
-        };
-        let textures = self.planes(BIND_A, partials);
-        let params = ParamBlock::new(&params);
+            a: self.layout(statistics).uniform(),
+            quad: source.arrangement.quad as i32,
+            chunk: chunk_pixels(&source) as i32,
+            pixels: self.tensors[tensor].shape.pixels() as i32,
+            pad: 0,
+        });
+        let textures = self.planes(BIND_A, statistics);
         self.emit(name, out, vec![DrawSpec { kernel, textures, region: Region::Whole, params }]);
         Ok(out)
     }
 
+    /// Three texels for each of a tensor's tiles, side by side.
     fn coefficient_tensor(&mut self, name: &str, tensor: usize) -> Result<usize, PlanError> {
-        let padded = self.layout(tensor).padded_channels();
-        self.tensor(&format!("{name}.coefficients"), Shape { channels: 3 * padded, height: 1, width: 1 })
+        let tiles = 3 * self.layout(tensor).tiles;
+        let limit = self.limits.max_texture_size;
+        let layout = Layout {
+            arrangement: Arrangement { format: TensorFormat::Rgba32Float, ..Arrangement::QUADS },
+            tile_width: 1,
+            tile_height: 1,
+            tiles,
+            grid_x: tiles,
+            batch: self.batch,
+            blocks_x: 1,
+        };
+        let shape = Shape { channels: 3 * self.tensors[tensor].shape.channels, height: 1, width: 1 };
+        let fits = tiles <= limit && self.batch <= limit;
+        self.tensor_in(&format!("{name}.coefficients"), shape, fits.then_some(layout))
     }
 
     fn coefficient_params(&self, tensor: usize, statistics: usize) -> CoefficientParams {
         let source = self.layout(tensor);
         CoefficientParams {
             a: self.layout(statistics).uniform(),
-            planes: source.planes as i32,
-            tiles: source.tiles as i32,
-            chunk: (chunk_rows(&source) * source.tile_width) as i32,
-            pixels: (source.tile_width * source.tile_height) as i32,
+            quad: source.arrangement.quad as i32,
+            chunk: chunk_pixels(&source) as i32,
+            pixels: self.tensors[tensor].shape.pixels() as i32,
             channels: self.tensors[tensor].shape.channels as i32,
             ..CoefficientParams::default()
         }
     }
 
+    /// The pass that turns statistics into coefficients; `owned` lists the weight words of the parameters.
     fn coefficients(
         &mut self,
         name: &str,
         tensor: usize,
         statistics: usize,
-        norm: Norm,
-        params: CoefficientParams,
-        textures: Vec<(u32, SourceSpec)>,
-    ) -> Result<usize, PlanError> {
-        self.coefficients_with(name, tensor, statistics, norm, params, textures, &[])
-    }
-
-    /// The pass that turns statistics into coefficients; `owned` lists the weight words of the parameters.
-    #[expect(clippy::too_many_arguments, reason = "the parts of one pass, each used once")]
-    fn coefficients_with(
-        &mut self,
-        name: &str,
-        tensor: usize,
-        statistics: usize,
-        norm: Norm,
-        mut params: CoefficientParams,
+        (norm, mut params): (Norm, CoefficientParams),
         mut textures: Vec<(u32, SourceSpec)>,
         owned: &[(usize, Owner)],
     ) -> Result<usize, PlanError> {
@@ -251,7 +258,12 @@ impl Lowering<'_> {
     }
 }
 
-/// Rows of a tile that one fragment reduces.
+/// Rows of texels that one fragment reduces.
 fn chunk_rows(layout: &Layout) -> usize {
-    (CHUNK_PIXELS / layout.tile_width).clamp(1, layout.tile_height)
+    (CHUNK_TEXELS / layout.tile_width).clamp(1, layout.tile_height)
+}
+
+/// Pixels of those rows.
+fn chunk_pixels(layout: &Layout) -> usize {
+    chunk_rows(layout) * layout.tile_width * layout.arrangement.phase_count()
 }

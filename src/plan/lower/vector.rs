@@ -6,7 +6,7 @@ use std::ops::Range;
 use crate::model::{NodeId, Op, Owner, ParamId};
 use crate::plan::PlanError;
 use crate::plan::kernel::{BIND_A, BIND_VECTOR_A, BIND_VECTOR_B, BIND_WEIGHTS, Kernel};
-use crate::plan::params::{ChannelSumParams, LinearParams, MixParams, NO_FLOOR};
+use crate::plan::params::{LinearParams, MixParams, NO_FLOOR, PlainParams};
 use crate::plan::pass::{DrawSpec, ParamBlock, Patch, Region, SourceSpec};
 use crate::plan::weights::{WeightRef, quads, scalars};
 
@@ -139,11 +139,10 @@ impl Lowering<'_> {
         let node = self.graph.node(id);
         let input = self.plain(node.inputs[0])?;
         let out = self.tensor(&node.name, node.shape)?;
-        let source = self.layout(input);
-        let params = ChannelSumParams { out: self.layout(out).uniform(), a: source.uniform() };
-        let kernel = Kernel::ChannelSum { planes: source.planes };
+        let (a, layout) = (self.layout(input), self.layout(out));
+        let params = ParamBlock::new(&PlainParams { out: layout.uniform(), a: a.uniform() });
+        let kernel = Kernel::ChannelSum { a: a.arrangement, out: layout.arrangement };
         let textures = self.planes(BIND_A, input);
-        let params = ParamBlock::new(&params);
         self.emit(&node.name, out, vec![DrawSpec { kernel, textures, region: Region::Whole, params }]);
         Ok(out)
     }
