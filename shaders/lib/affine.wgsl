@@ -11,3 +11,10 @@ struct Affine {
 fn apply(v: vec4<f32>, affine: Affine) -> vec4<f32> {
     return (v - affine.center) * affine.scale + affine.shift;
 }
+
+const EPSILON: f32 = 1e-5;
+
+// An instance norm with biased variance, as torch.nn.InstanceNorm2d.
+fn instance(mean: vec4<f32>, variance: vec4<f32>) -> Affine {
+    return Affine(mean, 1.0 / sqrt(variance + EPSILON), vec4<f32>(0.0));
+}

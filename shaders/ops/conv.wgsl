@@ -3,7 +3,7 @@
 // In: A, then B: channels x height x width, read as max((x - center) * scale + shift, floor). Out: tiles from `first` on.
 // Defs: TANH.
 // The body comes from src/plan/source/window.rs; weights lie as its WeightRuns says.
-#import bevy_toonface::lib::affine::{Affine, apply}
+#import bevy_toonface::lib::affine::{Affine, apply, instance}
 #import bevy_toonface::lib::layout::{Layout, bound, locate, origin, quotient, reflect_index, uv_of}
 #import bevy_toonface::lib::nearest::nearest
 #import bevy_toonface::lib::weights::{fit, weight, weight_at, weight_uv}
@@ -26,6 +26,8 @@ struct Params {
     floor_a: f32,
     floor_b: f32,
     floor_out: f32,
+    pixels_a: f32,
+    pixels_b: f32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;

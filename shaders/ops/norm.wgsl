@@ -10,6 +10,8 @@ struct Params {
     a: Layout,
     rows: i32,
     phases: i32,
+    first: i32,
+    quad: i32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;

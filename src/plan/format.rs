@@ -53,7 +53,7 @@ impl TensorFormat {
         };
         let fit = |most: usize, side: usize| [4, 2, 1].into_iter().find(|n| *n <= most && side.is_multiple_of(*n));
         let phases = [fit(block[0], shape.width).unwrap_or(1), fit(block[1], shape.height).unwrap_or(1)];
-        Arrangement { format: self, quad: self.quad().min(shape.channels), phases }
+        Arrangement { format: self, quad: self.quad(), phases }
     }
 }
 

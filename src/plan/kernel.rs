@@ -14,6 +14,10 @@ pub const BIND_VECTOR_A: u32 = 2;
 pub const BIND_VECTOR_B: u32 = 3;
 /// Binding of the sampler that reads every texture: nearest texel, clamped to the edge.
 pub const BIND_SAMPLER: u32 = 4;
+/// Binding of M2 beside the means in [`BIND_VECTOR_A`], where A's norm is read from statistics.
+pub const BIND_SQUARES_A: u32 = 5;
+/// The same for B.
+pub const BIND_SQUARES_B: u32 = 6;
 /// First binding of operand A's planes.
 pub const BIND_A: u32 = 8;
 /// First binding of operand B's planes.
@@ -28,8 +32,33 @@ pub const BIND_D: u32 = 32;
 pub struct Operand {
     /// How its planes hold it.
     pub arrangement: Arrangement,
-    /// Whether each channel is scaled and shifted by coefficients when it is read.
-    pub affine: bool,
+    /// How each channel is scaled and shifted when it is read.
+    pub affine: Affine,
+}
+
+/// Where the norm that a reader applies comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Affine {
+    /// There is none.
+    None,
+    /// Centers, scales and shifts.
+    Coefficients,
+    /// Statistics of [`QUARTERS`] chunks: an instance norm, without a pass that merges them.
+    Quarters,
+}
+
+/// Chunks of equal size that a reader of statistics merges by itself.
+pub const QUARTERS: usize = 4;
+
+impl Affine {
+    /// Bindings of what it is read from.
+    fn bindings(self, vector: u32, squares: u32) -> Vec<u32> {
+        match self {
+            Self::None => Vec::new(),
+            Self::Coefficients => vec![vector],
+            Self::Quarters => vec![vector, squares],
+        }
+    }
 }
 
 /// Which pixels of an operand a pixel of the result is made of.
@@ -79,19 +108,22 @@ pub enum Kernel {
         b: Option<Operand>,
         /// Whether C, arranged as the result, is added.
         c: bool,
-        /// Whether D is added, and how it is arranged.
-        d: Option<Arrangement>,
+        /// Whether D is added, how it is arranged and read.
+        d: Option<(Arrangement, Read)>,
         /// Whether the result goes through tanh.
         tanh: bool,
         /// The result.
         out: Arrangement,
     },
-    /// Pixel-wise: A, plus B, perhaps tanh; either may be normed, rectified, pooled or up-sampled as it is read.
+    /// Pixel-wise: A, plus B, plus C, perhaps tanh; each may be normed, rectified, pooled or up-sampled as it is read, but
+    /// C has no norm.
     Combine {
         /// First operand.
         a: (Operand, Read),
         /// Second operand.
         b: Option<(Operand, Read)>,
+        /// Third operand.
+        c: Option<(Arrangement, Read)>,
         /// Whether the result goes through tanh.
         tanh: bool,
         /// The result.
@@ -113,6 +145,13 @@ pub enum Kernel {
     Norm {
         /// The tensor.
         a: Arrangement,
+    },
+    /// A small tensor to a vector, the mean or the maximum of each channel, in one pass.
+    Pool {
+        /// The tensor.
+        a: Arrangement,
+        /// What is kept.
+        what: Reduction,
     },
     /// Statistics of chunks to a vector: the mean or the maximum of each channel.
     MergeVector(Reduction),
@@ -142,6 +181,7 @@ impl Kernel {
             Self::Picture { .. } => "ops/picture.wgsl",
             Self::Reduce { .. } => "ops/reduce.wgsl",
             Self::Norm { .. } => "ops/norm.wgsl",
+            Self::Pool { .. } => "ops/pool.wgsl",
             Self::MergeVector(_) => "ops/merge.wgsl",
             Self::Coefficients(_) => "ops/coefficients.wgsl",
             Self::Scale => "ops/scale.wgsl",
@@ -162,7 +202,7 @@ impl Kernel {
             Self::Reduce { .. } | Self::Norm { .. } | Self::Coefficients(_) | Self::Scale => {
                 vec![TensorFormat::Rgba32Float]
             }
-            Self::MergeVector(_) | Self::Linear | Self::Mix => vec![TensorFormat::R32Float],
+            Self::Pool { .. } | Self::MergeVector(_) | Self::Linear | Self::Mix => vec![TensorFormat::R32Float],
         }
     }
 
@@ -170,7 +210,9 @@ impl Kernel {
     pub fn defs(&self) -> Vec<&'static str> {
         let flags: &[(bool, &'static str)] = match self {
             Self::Conv { tanh, .. } | Self::Combine { tanh, .. } => &[(*tanh, "TANH")],
-            Self::Reduce { what, .. } | Self::MergeVector(what) => &[(*what == Reduction::Maximum, "MAXIMUM")],
+            Self::Reduce { what, .. } | Self::Pool { what, .. } | Self::MergeVector(what) => {
+                &[(*what == Reduction::Maximum, "MAXIMUM")]
+            }
             Self::Coefficients(norm) => &[(*norm == Norm::Instance, "INSTANCE"), (*norm == Norm::Adaptive, "ADAPTIVE")],
             _ => &[],
         };
@@ -183,25 +225,29 @@ impl Kernel {
         match self {
             Self::Conv { a, b, c, d, out, .. } => {
                 let mut list = vec![BIND_WEIGHTS];
-                list.extend(a.affine.then_some(BIND_VECTOR_A));
-                list.extend(b.is_some_and(|b| b.affine).then_some(BIND_VECTOR_B));
+                list.extend(a.affine.bindings(BIND_VECTOR_A, BIND_SQUARES_A));
+                list.extend(b.iter().flat_map(|b| b.affine.bindings(BIND_VECTOR_B, BIND_SQUARES_B)));
                 list.extend(planes(BIND_A, &a.arrangement));
                 list.extend(b.iter().flat_map(|b| planes(BIND_B, &b.arrangement)));
                 list.extend(c.then(|| planes(BIND_C, out)).into_iter().flatten());
-                list.extend(d.iter().flat_map(|d| planes(BIND_D, d)));
+                list.extend(d.iter().flat_map(|(d, _)| planes(BIND_D, d)));
+                list.sort_unstable();
                 list
             }
-            Self::Combine { a: (a, _), b, .. } => {
-                let mut list = Vec::new();
-                list.extend(a.affine.then_some(BIND_VECTOR_A));
-                list.extend(b.is_some_and(|(b, _)| b.affine).then_some(BIND_VECTOR_B));
+            Self::Combine { a: (a, _), b, c, .. } => {
+                let mut list = a.affine.bindings(BIND_VECTOR_A, BIND_SQUARES_A);
+                list.extend(b.iter().flat_map(|(b, _)| b.affine.bindings(BIND_VECTOR_B, BIND_SQUARES_B)));
                 list.extend(planes(BIND_A, &a.arrangement));
                 list.extend(b.iter().flat_map(|(b, _)| planes(BIND_B, &b.arrangement)));
+                list.extend(c.iter().flat_map(|(c, _)| planes(BIND_C, c)));
+                list.sort_unstable();
                 list
             }
-            Self::Picture { a } | Self::Reduce { a, .. } | Self::Norm { a } | Self::ChannelSum { a, .. } => {
-                planes(BIND_A, a).collect()
-            }
+            Self::Picture { a }
+            | Self::Reduce { a, .. }
+            | Self::Norm { a }
+            | Self::Pool { a, .. }
+            | Self::ChannelSum { a, .. } => planes(BIND_A, a).collect(),
             Self::MergeVector(Reduction::Maximum) => vec![BIND_A],
             Self::MergeVector(Reduction::Moments) | Self::Coefficients(Norm::Instance) => vec![BIND_A, BIND_A + 1],
             Self::Coefficients(Norm::Layer) => vec![BIND_WEIGHTS, BIND_A, BIND_A + 1],
@@ -230,7 +276,12 @@ impl fmt::Display for Arrangement {
 
 impl fmt::Display for Operand {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}{}", self.arrangement, if self.affine { "n" } else { "" })
+        let norm = match self.affine {
+            Affine::None => "",
+            Affine::Coefficients => "n",
+            Affine::Quarters => "q",
+        };
+        write!(f, "{}{norm}", self.arrangement)
     }
 }
 
@@ -251,17 +302,19 @@ impl fmt::Display for Kernel {
                 write!(f, "conv{kernel}{} {a}", if *stride > 1 { "/2" } else { "" })?;
                 b.iter().try_for_each(|b| write!(f, "+{b}"))?;
                 write!(f, ">{out}{}", if *c { " +c" } else { "" })?;
-                d.iter().try_for_each(|d| write!(f, " +{d}"))?;
+                d.iter().try_for_each(|(d, read)| write!(f, " +{read}{d}"))?;
                 write!(f, "{}", if *tanh { " tanh" } else { "" })
             }
-            Self::Combine { a, b, tanh, out } => {
+            Self::Combine { a, b, c, tanh, out } => {
                 write!(f, "combine {}{}", a.1, a.0)?;
                 b.iter().try_for_each(|(b, read)| write!(f, "+{read}{b}"))?;
+                c.iter().try_for_each(|(c, read)| write!(f, "+{read}{c}"))?;
                 write!(f, ">{out}{}", if *tanh { " tanh" } else { "" })
             }
             Self::Picture { a } => write!(f, "picture {a}"),
             Self::Reduce { a, what } => write!(f, "reduce {a} {what:?}"),
             Self::Norm { a } => write!(f, "norm {a}"),
+            Self::Pool { a, what } => write!(f, "pool {a} {what:?}"),
             Self::MergeVector(what) => write!(f, "merge {what:?}"),
             Self::Coefficients(norm) => write!(f, "coefficients {norm:?}"),
             Self::Scale => write!(f, "scale"),

@@ -161,19 +161,24 @@ pub struct LayoutUniform {
     pub tiles: i32,
 }
 
-/// Columns for `n` cells: no empty cell if possible, then at least [`WIDE`] texels, then as square as possible.
+/// Columns for `n` cells: no empty cell if possible, then as near as possible to the one shape that all tensors of this
+/// many texels have, so that they can take turns in a texture.
 fn best_columns(n: usize, cell_width: usize, cell_height: usize, max_size: usize) -> Option<usize> {
+    let wanted = preferred_height(n * cell_width * cell_height);
     (1..=n)
         .filter(|columns| columns * cell_width <= max_size && n.div_ceil(*columns) * cell_height <= max_size)
         .min_by_key(|columns| {
             let rows = n.div_ceil(*columns);
-            let (width, height) = (columns * cell_width, rows * cell_height);
-            (columns * rows - n, width.min(WIDE) < WIDE.min(n * cell_width), width.max(height))
+            (columns * rows - n, (rows * cell_height).abs_diff(wanted), columns * cell_width)
         })
 }
 
-/// Software rasterisers share out work in squares of 64 texels: a target no wider than that would be one thread's.
-const WIDE: usize = 128;
+/// Software rasterisers share out a target among their threads in squares of 64 texels, so two squares are better than
+/// one; from there on, wide is as good as tall. Smaller targets are square, or twice as tall as wide.
+fn preferred_height(texels: usize) -> usize {
+    const TWO_BINS: usize = 128;
+    (1usize << texels.max(1).ilog2().div_ceil(2)).min(TWO_BINS).max(if texels >= 32 * TWO_BINS { TWO_BINS } else { 1 })
+}
 
 #[cfg(test)]
 mod tests {

@@ -22,9 +22,9 @@ pub struct ConvParams {
     pub c: LayoutUniform,
     /// What else is added.
     pub d: LayoutUniform,
-    /// Coefficients of A: centers, scales, shifts.
+    /// Coefficients of A: centers, scales, shifts; or its statistics.
     pub coefficients_a: LayoutUniform,
-    /// Coefficients of B.
+    /// The same of B.
     pub coefficients_b: LayoutUniform,
     /// Column and row of the first weight texel.
     pub weights: [i32; 2],
@@ -46,8 +46,12 @@ pub struct ConvParams {
     pub floor_b: f32,
     /// The same for the result.
     pub floor_out: f32,
+    /// Pixels of a channel of A, for its norm.
+    pub pixels_a: f32,
+    /// The same of B.
+    pub pixels_b: f32,
     /// Unused; a uniform struct is a multiple of 16 bytes.
-    pub pad: i32,
+    pub pad: [i32; 3],
 }
 
 /// `ops/combine.wgsl`.
@@ -60,18 +64,28 @@ pub struct CombineParams {
     pub a: LayoutUniform,
     /// Second operand.
     pub b: LayoutUniform,
-    /// Coefficients of A: centers, scales, shifts.
+    /// Third operand.
+    pub c: LayoutUniform,
+    /// Coefficients of A: centers, scales, shifts; or its statistics.
     pub coefficients_a: LayoutUniform,
-    /// Coefficients of B.
+    /// The same of B.
     pub coefficients_b: LayoutUniform,
     /// Output tile that A's tile 0 is added to.
     pub tile_a: i32,
     /// The same for B.
     pub tile_b: i32,
+    /// The same for C.
+    pub tile_c: i32,
     /// A is clamped from below to this after its coefficients.
     pub floor_a: f32,
     /// The same for B.
     pub floor_b: f32,
+    /// Pixels of a channel of A, for its norm.
+    pub pixels_a: f32,
+    /// The same of B.
+    pub pixels_b: f32,
+    /// Unused.
+    pub pad: i32,
 }
 
 /// `ops/picture.wgsl` and `ops/channel_sum.wgsl`.
@@ -84,7 +98,7 @@ pub struct PlainParams {
     pub a: LayoutUniform,
 }
 
-/// `ops/reduce.wgsl` and `ops/norm.wgsl`.
+/// `ops/reduce.wgsl`, `ops/norm.wgsl` and `ops/pool.wgsl`.
 #[derive(Debug, Clone, Copy, PartialEq, Pod, Zeroable, Default)]
 #[repr(C)]
 pub struct ReduceParams {
@@ -96,8 +110,10 @@ pub struct ReduceParams {
     pub rows: i32,
     /// Pixels of a texel.
     pub phases: i32,
-    /// Unused.
-    pub pad: [i32; 2],
+    /// First value of the result, for a vector.
+    pub first: i32,
+    /// Channels of a tile.
+    pub quad: i32,
 }
 
 /// `ops/merge.wgsl`.

@@ -2,12 +2,18 @@
 
 use crate::model::{NodeId, Op, Shape};
 use crate::plan::Arrangement;
-use crate::plan::kernel::{BIND_A, BIND_B, BIND_VECTOR_A, BIND_VECTOR_B, Kernel, Operand, Read};
+use crate::plan::kernel::{
+    BIND_A, BIND_B, BIND_C, BIND_SQUARES_A, BIND_SQUARES_B, BIND_VECTOR_A, BIND_VECTOR_B, Kernel, Operand, Read,
+};
 use crate::plan::layout::LayoutUniform;
 use crate::plan::params::{CombineParams, NO_FLOOR, PlainParams};
 use crate::plan::pass::{DrawSpec, ParamBlock, Region, SourceSpec};
 
-use super::{Lowering, Part, PlanError, View};
+use super::{Lowering, NormSource, Part, PlanError, View};
+
+/// Bindings of the norms of operands A and B: coefficients, or means and squares.
+pub(super) const NORM_A: [u32; 2] = [BIND_VECTOR_A, BIND_SQUARES_A];
+pub(super) const NORM_B: [u32; 2] = [BIND_VECTOR_B, BIND_SQUARES_B];
 
 /// An operand of a pixel-wise draw: a part, how its pixels are read, and the output tile that its first tile goes to.
 #[derive(Clone, Copy)]
@@ -43,9 +49,14 @@ impl Lowering<'_> {
         let out = self.tensor_arranged(name, shape, arrangement)?;
         let draws = view.parts.iter().zip(&tiles).map(|(part, (first, tiles))| {
             let region = if view.parts.len() == 1 { Region::Whole } else { Region::Tiles(*first..first + tiles) };
-            self.combine_draw(out, Term::new(*part, *first), None, false, region)
+            (Term::new(*part, *first), region)
         });
-        let draws = draws.collect();
+        let terms: Vec<(Term, Region)> = draws.collect();
+        let mut draws = Vec::new();
+        for (mut term, region) in terms {
+            term.part = self.scaled(name, term.part)?;
+            draws.push(self.combine_draw(out, (term, None, None), false, region));
+        }
         self.emit(name, out, draws);
         Ok(out)
     }
@@ -65,61 +76,94 @@ impl Lowering<'_> {
     /// Add, tanh and average pooling as passes of their own.
     pub(super) fn combine_node(&mut self, id: NodeId) -> Result<usize, PlanError> {
         let node = self.graph.node(id);
+        if let Some(conv) = self.delayed.remove(&id.0) {
+            return self.delayed_conv(conv, id);
+        }
         let a = self.single(node.inputs[0])?;
         let b = node.inputs.get(1).map(|b| self.single(*b)).transpose()?;
         let mut a = Term::new(a, 0);
         if node.op == Op::AveragePool2 {
             if a.part.up {
-                a.part = View::plain(self.plain(node.inputs[0])?).parts[0];
+                a.part = Part::new(self.plain(node.inputs[0])?);
             }
             a.read = Read::Pool;
         }
         let out = self.tensor(&node.name, node.shape)?;
         let b = b.map(|b| Term::new(b, 0));
-        let draw = self.combine_draw(out, a, b, node.op == Op::Tanh, Region::Whole);
+        let draw = self.combine_draw(out, (a, b, None), node.op == Op::Tanh, Region::Whole);
         self.emit(&node.name, out, vec![draw]);
         Ok(out)
     }
 
     /// The one part of a node's value; several are put together first.
-    fn single(&mut self, id: NodeId) -> Result<Part, PlanError> {
-        if let Some(part) = self.view(id)?.single() {
+    pub(super) fn single(&mut self, id: NodeId) -> Result<Part, PlanError> {
+        if let Some(part) = self.view(id)?.single()
+            && part.scale.is_none()
+        {
             return Ok(part);
         }
-        Ok(View::plain(self.plain(id)?).parts[0])
+        Ok(Part::new(self.plain(id)?))
     }
 
-    pub(super) fn combine_draw(&self, out: usize, a: Term, b: Option<Term>, tanh: bool, region: Region) -> DrawSpec {
-        let operand = |term: &Term| {
-            (
-                Operand { arrangement: self.layout(term.part.tensor).arrangement, affine: term.part.affine.is_some() },
-                term.read,
-            )
-        };
+    /// A part whose scale is in its coefficients, for readers that have no weights of their own.
+    fn scaled(&mut self, name: &str, part: Part) -> Result<Part, PlanError> {
+        let Some(weight) = part.scale else { return Ok(part) };
+        let coefficients = self.scale_coefficients(name, part.tensor, weight)?;
+        Ok(Part { norm: Some(NormSource::Coefficients(coefficients)), scale: None, ..part })
+    }
+
+    /// A draw of the sum of up to three terms; the third has no norm and no ReLU.
+    pub(super) fn combine_draw(
+        &self,
+        out: usize,
+        (a, b, c): (Term, Option<Term>, Option<Term>),
+        tanh: bool,
+        region: Region,
+    ) -> DrawSpec {
+        let arrangement = |term: &Term| self.layout(term.part.tensor).arrangement;
+        let operand = |term: &Term| (Operand { arrangement: arrangement(term), affine: term.part.affine() }, term.read);
         let layout = |tensor: Option<usize>| tensor.map_or_else(LayoutUniform::default, |t| self.layout(t).uniform());
+        let norm = |term: &Term| term.part.norm.map(NormSource::tensor);
         let floor = |term: &Term| if term.part.relu { 0.0 } else { NO_FLOOR };
+        let pixels = |term: &Term| self.tensors[term.part.tensor].shape.pixels() as f32;
         let params = CombineParams {
             out: self.layout(out).uniform(),
             a: layout(Some(a.part.tensor)),
             b: layout(b.map(|b| b.part.tensor)),
-            coefficients_a: layout(a.part.affine),
-            coefficients_b: layout(b.and_then(|b| b.part.affine)),
+            c: layout(c.map(|c| c.part.tensor)),
+            coefficients_a: layout(norm(&a)),
+            coefficients_b: layout(b.as_ref().and_then(norm)),
             tile_a: a.tile as i32,
             tile_b: b.map_or(0, |b| b.tile as i32),
+            tile_c: c.map_or(0, |c| c.tile as i32),
             floor_a: floor(&a),
             floor_b: b.as_ref().map_or(NO_FLOOR, floor),
+            pixels_a: pixels(&a),
+            pixels_b: b.as_ref().map_or(0.0, pixels),
+            pad: 0,
         };
         let mut textures = Vec::new();
-        for (term, vector, first) in
-            std::iter::once((a, BIND_VECTOR_A, BIND_A)).chain(b.map(|b| (b, BIND_VECTOR_B, BIND_B)))
-        {
-            textures.extend(term.part.affine.map(|t| (vector, SourceSpec::Plane(t, 0))));
+        for (term, norm, first) in std::iter::once((a, NORM_A, BIND_A)).chain(b.map(|b| (b, NORM_B, BIND_B))) {
+            textures.extend(self.norm_textures(norm, &term.part));
             textures.extend(self.planes(first, term.part.tensor));
         }
+        textures.extend(c.into_iter().flat_map(|c| self.planes(BIND_C, c.part.tensor)));
         textures.sort_by_key(|(binding, _)| *binding);
-        let kernel =
-            Kernel::Combine { a: operand(&a), b: b.as_ref().map(operand), tanh, out: self.layout(out).arrangement };
+        let kernel = Kernel::Combine {
+            a: operand(&a),
+            b: b.as_ref().map(operand),
+            c: c.map(|c| (arrangement(&c), c.read)),
+            tanh,
+            out: self.layout(out).arrangement,
+        };
         DrawSpec { kernel, textures, region, params: ParamBlock::new(&params) }
+    }
+
+    /// Bindings of what a part's norm is read from.
+    pub(super) fn norm_textures(&self, bindings: [u32; 2], part: &Part) -> Vec<(u32, SourceSpec)> {
+        let Some(norm) = part.norm else { return Vec::new() };
+        let planes = self.layout(norm.tensor()).planes();
+        bindings.into_iter().zip(0..planes).map(|(b, plane)| (b, SourceSpec::Plane(norm.tensor(), plane))).collect()
     }
 
     /// The result `output` as texels that whoever shows it samples.

@@ -7,15 +7,17 @@ mod norm;
 mod vector;
 mod view;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::model::{Graph, Model, NodeId, Op, Shape};
 
+use super::kernel::Reduction;
 use super::layout::Layout;
 use super::pass::{DrawSpec, PassSpec};
 use super::weights::WeightPacker;
 use super::{Arrangement, PlanError, PlanLimits, PlanOptions, TensorFormat};
 use norm::Statistics;
+use view::NormSource;
 pub(super) use view::{Part, View};
 
 /// A tensor before it has slots.
@@ -53,7 +55,13 @@ struct Lowering<'a> {
     passes: Vec<PassSpec>,
     /// Statistics of a tensor are shared by all its norms and pools.
     statistics: HashMap<usize, Statistics>,
-    instance_norms: HashMap<usize, usize>,
+    instance_norms: HashMap<usize, NormSource>,
+    /// Pools of small tensors that no reader has asked for yet, by node.
+    pools: HashMap<usize, (usize, Reduction)>,
+    /// Convolutions that wait for the sum (by node) that they end.
+    delayed: HashMap<usize, NodeId>,
+    /// Nodes that need no pass of their own though they have no value.
+    absorbed: HashSet<usize>,
 }
 
 /// Lowers the part of a model's graph that the results `outputs` need.
@@ -82,11 +90,14 @@ pub(super) fn lower<'a>(model: &'a Model, options: &PlanOptions) -> Result<Lower
         passes: Vec::new(),
         statistics: HashMap::new(),
         instance_norms: HashMap::new(),
+        pools: HashMap::new(),
+        delayed: HashMap::new(),
+        absorbed: HashSet::new(),
     };
     let input = lowering.input()?;
     for i in (0..graph.nodes().len()).filter(|i| alive[*i]) {
         // Fusion may already have computed a later node.
-        if lowering.values[i].is_none() {
+        if lowering.values[i].is_none() && !lowering.absorbed.contains(&i) {
             lowering.node(NodeId(i))?;
         }
         if lowering.requested[i] {
@@ -159,7 +170,10 @@ impl<'a> Lowering<'a> {
             Op::UpsampleNearest2 => self.upsample(id)?,
             Op::ScaleChannels { .. } => self.scale_channels(id)?,
             Op::Add | Op::Tanh | Op::AveragePool2 => View::plain(self.combine_node(id)?),
-            Op::GlobalAveragePool | Op::GlobalMaxPool => View::plain(self.global_pool(id)?),
+            Op::GlobalAveragePool | Op::GlobalMaxPool => {
+                self.values[id.0] = self.global_pool(id)?;
+                return Ok(());
+            }
             Op::ChannelSum => View::plain(self.channel_sum(id)?),
             Op::Linear { .. } => return self.linear(id),
             Op::Mix { .. } => View::plain(self.mix(id)?),
@@ -178,7 +192,12 @@ impl<'a> Lowering<'a> {
     }
 
     /// The view of an input that has been lowered.
-    fn view(&self, id: NodeId) -> Result<View, PlanError> {
+    fn view(&mut self, id: NodeId) -> Result<View, PlanError> {
+        if let Some(pool) = self.pools.get(&id.0).copied()
+            && self.values[id.0].is_none()
+        {
+            self.values[id.0] = Some(View::plain(self.pool(id, pool)?));
+        }
         self.values[id.0].clone().ok_or_else(|| self.unsupported(id, "it is used before it is computed"))
     }
 

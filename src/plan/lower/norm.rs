@@ -3,13 +3,14 @@
 use std::mem::offset_of;
 
 use crate::model::{NodeId, Op, Owner, ParamId, Shape};
-use crate::plan::kernel::{BIND_A, BIND_VECTOR_A, BIND_WEIGHTS, Kernel, Norm, Reduction};
+use crate::plan::kernel::{BIND_A, BIND_VECTOR_A, BIND_WEIGHTS, Kernel, Norm, QUARTERS, Reduction};
 use crate::plan::layout::Layout;
 use crate::plan::params::{CoefficientParams, MergeParams, ReduceParams, ScaleParams};
 use crate::plan::pass::{DrawSpec, ParamBlock, Region, SourceSpec};
 use crate::plan::{Arrangement, TensorFormat};
 
-use super::{Lowering, Part, PlanError, View};
+use super::combine::Term;
+use super::{Lowering, NormSource, Part, PlanError, View};
 
 /// Texels that one fragment reduces at most, unless a row is longer. Enough to make chunks few; few enough that a
 /// software GPU's bound on loop iterations is far away and a real one stays busy.
@@ -17,6 +18,9 @@ const CHUNK_TEXELS: usize = 128;
 
 /// Pixels of a channel up to which an instance norm is one pass. A second pass costs as much as some hundred fetches.
 const SMALL_PIXELS: usize = 1024;
+
+/// Texels that a fragment reduces at most where the reader merges the chunks.
+const QUARTER_TEXELS: usize = 256;
 
 /// The statistics of a tensor that exist so far, by tensor.
 #[derive(Debug, Clone, Copy, Default)]
@@ -31,15 +35,15 @@ impl Lowering<'_> {
     pub(super) fn instance_norm(&mut self, id: NodeId) -> Result<View, PlanError> {
         let node = self.graph.node(id);
         let tensor = self.plain(node.inputs[0])?;
-        let coefficients = match self.instance_norms.get(&tensor) {
-            Some(coefficients) => *coefficients,
+        let norm = match self.instance_norms.get(&tensor) {
+            Some(norm) => *norm,
             None => {
-                let coefficients = self.instance_coefficients(&node.name, tensor)?;
-                self.instance_norms.insert(tensor, coefficients);
-                coefficients
+                let norm = self.instance_source(&node.name, tensor)?;
+                self.instance_norms.insert(tensor, norm);
+                norm
             }
         };
-        Ok(View::part(Part { tensor, affine: Some(coefficients), relu: false, up: false }))
+        Ok(View::part(Part { norm: Some(norm), ..Part::new(tensor) }))
     }
 
     /// LIN and AdaLIN.
@@ -76,18 +80,59 @@ impl Lowering<'_> {
             _ => return Err(self.unsupported(id, "not a layer norm")),
         };
         let coefficients = self.coefficients(&node.name, tensor, moments, (norm, params), textures, &owned)?;
-        Ok(View::part(Part { tensor, affine: Some(coefficients), relu: false, up: false }))
+        Ok(View::part(Part { norm: Some(NormSource::Coefficients(coefficients)), ..Part::new(tensor) }))
     }
 
-    pub(super) fn global_pool(&mut self, id: NodeId) -> Result<usize, PlanError> {
+    /// A vector of means or maxima. That of a small tensor waits for its reader: a concatenation draws it in place.
+    pub(super) fn global_pool(&mut self, id: NodeId) -> Result<Option<View>, PlanError> {
         let node = self.graph.node(id);
         let tensor = self.plain(node.inputs[0])?;
-        let (kernel, partials) = if node.op == Op::GlobalMaxPool {
-            (Kernel::MergeVector(Reduction::Maximum), self.maxima(tensor)?)
-        } else {
-            (Kernel::MergeVector(Reduction::Moments), self.moments(tensor)?)
-        };
-        self.merge(&node.name, tensor, partials, kernel)
+        let what = reduction(&node.op);
+        if self.tensors[tensor].shape.pixels() <= SMALL_PIXELS {
+            self.pools.insert(id.0, (tensor, what));
+            return Ok(None);
+        }
+        let statistics = if what == Reduction::Maximum { self.maxima(tensor)? } else { self.moments(tensor)? };
+        Ok(Some(View::plain(self.merge(&node.name, tensor, statistics, Kernel::MergeVector(what))?)))
+    }
+
+    /// The pass of a pool that waited.
+    pub(super) fn pool(&mut self, id: NodeId, (tensor, what): (usize, Reduction)) -> Result<usize, PlanError> {
+        let node = self.graph.node(id);
+        let out = self.tensor(&node.name, node.shape)?;
+        let draw = self.pool_draw(out, 0, (tensor, what), Region::Whole);
+        self.emit(&node.name, out, vec![draw]);
+        Ok(out)
+    }
+
+    /// Writes the means or maxima of a tensor's channels from value `first` of a vector on.
+    fn pool_draw(&self, out: usize, first: usize, (tensor, what): (usize, Reduction), region: Region) -> DrawSpec {
+        let params = ReduceParams { first: first as i32, ..self.reduce_params(out, tensor) };
+        let kernel = Kernel::Pool { a: self.layout(tensor).arrangement, what };
+        DrawSpec { kernel, textures: self.planes(BIND_A, tensor), region, params: ParamBlock::new(&params) }
+    }
+
+    /// Vectors one behind the other.
+    pub(super) fn concat_vectors(&mut self, id: NodeId) -> Result<usize, PlanError> {
+        let graph = self.graph;
+        let node = graph.node(id);
+        let mut sources = Vec::new();
+        for input in &node.inputs {
+            let pool = self.pools.get(&input.0).copied().filter(|_| self.only_user(*input) == Some(id));
+            let part = if pool.is_none() { Some(self.single(*input)?) } else { None };
+            sources.push((graph.node(*input).shape.channels, pool, part));
+        }
+        let out = self.tensor(&node.name, node.shape)?;
+        let mut first = 0;
+        let mut draws = Vec::new();
+        for (channels, pool, part) in sources {
+            let region = Region::Tiles(first..first + channels);
+            draws.extend(pool.map(|pool| self.pool_draw(out, first, pool, region.clone())));
+            draws.extend(part.map(|part| self.combine_draw(out, (Term::new(part, first), None, None), false, region)));
+            first += channels;
+        }
+        self.emit(&node.name, out, draws);
+        Ok(out)
     }
 
     /// Coefficients `(0, weight, 0)` of a tensor's channels.
@@ -117,31 +162,44 @@ impl Lowering<'_> {
         Ok((place.offset as i32, place.owner))
     }
 
-    fn instance_coefficients(&mut self, name: &str, tensor: usize) -> Result<usize, PlanError> {
-        let pixels = self.tensors[tensor].shape.pixels();
-        if self.statistics(tensor).moments.is_none() && pixels <= SMALL_PIXELS {
-            return self.small_norm(name, tensor);
+    /// What readers take a tensor's instance norm from: its coefficients in one pass, statistics that they merge, or
+    /// both one after the other, as its size asks for.
+    fn instance_source(&mut self, name: &str, tensor: usize) -> Result<NormSource, PlanError> {
+        let known = self.statistics(tensor).moments.is_some();
+        if !known && self.tensors[tensor].shape.pixels() <= SMALL_PIXELS {
+            return Ok(NormSource::Coefficients(self.small_norm(name, tensor)?));
         }
         let moments = self.moments(tensor)?;
+        let layout = self.layout(tensor);
+        if chunk_rows(&layout) * QUARTERS == layout.tile_height {
+            return Ok(NormSource::Quarters(moments));
+        }
         let params = self.coefficient_params(tensor, moments);
-        self.coefficients(name, tensor, moments, (Norm::Instance, params), Vec::new(), &[])
+        let coefficients = self.coefficients(name, tensor, moments, (Norm::Instance, params), Vec::new(), &[])?;
+        Ok(NormSource::Coefficients(coefficients))
     }
 
     /// Straight from the tensor to coefficients.
     fn small_norm(&mut self, name: &str, tensor: usize) -> Result<usize, PlanError> {
         let out = self.coefficient_tensor(name, tensor)?;
+        let params = ParamBlock::new(&self.reduce_params(out, tensor));
+        let kernel = Kernel::Norm { a: self.layout(tensor).arrangement };
+        let textures = self.planes(BIND_A, tensor);
+        self.emit(name, out, vec![DrawSpec { kernel, textures, region: Region::Whole, params }]);
+        Ok(out)
+    }
+
+    /// Parameters of a fragment that reads a whole channel.
+    fn reduce_params(&self, out: usize, tensor: usize) -> ReduceParams {
         let source = self.layout(tensor);
-        let params = ParamBlock::new(&ReduceParams {
+        ReduceParams {
             out: self.layout(out).uniform(),
             a: source.uniform(),
             rows: source.tile_height as i32,
             phases: source.arrangement.phase_count() as i32,
-            pad: [0; 2],
-        });
-        let kernel = Kernel::Norm { a: source.arrangement };
-        let textures = self.planes(BIND_A, tensor);
-        self.emit(name, out, vec![DrawSpec { kernel, textures, region: Region::Whole, params }]);
-        Ok(out)
+            first: 0,
+            quad: source.arrangement.quad as i32,
+        }
     }
 
     /// Mean and M2 of chunks of each channel.
@@ -178,13 +236,7 @@ impl Lowering<'_> {
         let name = format!("{}.reduce", self.tensors[tensor].name);
         let shape = Shape { channels: self.tensors[tensor].shape.channels, height: chunks, width: 1 };
         let out = self.tensor_in(&name, shape, layout)?;
-        let params = ParamBlock::new(&ReduceParams {
-            out: self.layout(out).uniform(),
-            a: source.uniform(),
-            rows: rows as i32,
-            phases: source.arrangement.phase_count() as i32,
-            pad: [0; 2],
-        });
+        let params = ParamBlock::new(&ReduceParams { rows: rows as i32, ..self.reduce_params(out, tensor) });
         let textures = self.planes(BIND_A, tensor);
         self.emit(&name, out, vec![DrawSpec { kernel, textures, region: Region::Whole, params }]);
         Ok(out)
@@ -258,8 +310,16 @@ impl Lowering<'_> {
     }
 }
 
-/// Rows of texels that one fragment reduces.
+fn reduction(op: &Op) -> Reduction {
+    if *op == Op::GlobalMaxPool { Reduction::Maximum } else { Reduction::Moments }
+}
+
+/// Rows of texels that one fragment reduces: a quarter of them, if those are not too many.
 fn chunk_rows(layout: &Layout) -> usize {
+    let quarter = layout.tile_height / QUARTERS;
+    if layout.tile_height.is_multiple_of(QUARTERS) && quarter > 0 && quarter * layout.tile_width <= QUARTER_TEXELS {
+        return quarter;
+    }
     (CHUNK_TEXELS / layout.tile_width).clamp(1, layout.tile_height)
 }
 

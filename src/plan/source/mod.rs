@@ -18,7 +18,7 @@ mod window;
 pub(super) use window::WeightRuns;
 
 use super::format::Arrangement;
-use super::kernel::{BIND_A, BIND_B, BIND_C, BIND_D, Kernel};
+use super::kernel::{Affine, BIND_A, BIND_B, BIND_C, BIND_D, Kernel};
 
 macro_rules! templates {
     ($($path:literal),* $(,)?) => {
@@ -38,6 +38,7 @@ templates![
     "ops/mix.wgsl",
     "ops/norm.wgsl",
     "ops/picture.wgsl",
+    "ops/pool.wgsl",
     "ops/reduce.wgsl",
     "ops/scale.wgsl",
 ];
@@ -66,15 +67,18 @@ impl Kernel {
                 list.push(("a", BIND_A, &a.arrangement));
                 list.extend(b.iter().map(|b| ("b", BIND_B, &b.arrangement)));
                 list.extend(c.then_some(("c", BIND_C, out)));
-                list.extend(d.iter().map(|d| ("d", BIND_D, d)));
+                list.extend(d.iter().map(|(d, _)| ("d", BIND_D, d)));
             }
-            Self::Combine { a: (a, _), b, .. } => {
+            Self::Combine { a: (a, _), b, c, .. } => {
                 list.push(("a", BIND_A, &a.arrangement));
                 list.extend(b.iter().map(|(b, _)| ("b", BIND_B, &b.arrangement)));
+                list.extend(c.iter().map(|(c, _)| ("c", BIND_C, c)));
             }
-            Self::Picture { a } | Self::Reduce { a, .. } | Self::Norm { a } | Self::ChannelSum { a, .. } => {
-                list.push(("a", BIND_A, a));
-            }
+            Self::Picture { a }
+            | Self::Reduce { a, .. }
+            | Self::Norm { a }
+            | Self::Pool { a, .. }
+            | Self::ChannelSum { a, .. } => list.push(("a", BIND_A, a)),
             _ => {}
         }
         list
@@ -92,17 +96,19 @@ impl Kernel {
             _ => {}
         }
         for (name, affine) in self.affine_operands() {
-            if affine {
-                text += &planes::coefficients(name);
-            }
+            text += &match affine {
+                Affine::None => String::new(),
+                Affine::Coefficients => planes::coefficients(name),
+                Affine::Quarters => planes::quarters(name),
+            };
         }
         text
     }
 
-    fn affine_operands(&self) -> Vec<(&'static str, bool)> {
+    fn affine_operands(&self) -> Vec<(&'static str, Affine)> {
         match self {
-            Self::Conv { a, b, .. } => vec![("a", a.affine), ("b", b.is_some_and(|b| b.affine))],
-            Self::Combine { a, b, .. } => vec![("a", a.0.affine), ("b", b.is_some_and(|(b, _)| b.affine))],
+            Self::Conv { a, b, .. } => vec![("a", a.affine), ("b", b.map_or(Affine::None, |b| b.affine))],
+            Self::Combine { a, b, .. } => vec![("a", a.0.affine), ("b", b.map_or(Affine::None, |(b, _)| b.affine))],
             _ => Vec::new(),
         }
     }
@@ -114,9 +120,9 @@ impl Kernel {
                 let mut text = conv.sums();
                 text += &conv.operand("a", a);
                 b.iter().for_each(|b| text += &conv.operand("b", b));
-                text + &conv.results(*c, d.is_some())
+                text + &conv.results(*c, d.as_ref())
             }
-            Self::Combine { a, b, out, .. } => pixel::combine(a, b.as_ref(), out),
+            Self::Combine { a, b, c, out, .. } => pixel::combine(a, b.as_ref(), c.as_ref(), out),
             Self::Picture { a } => pixel::picture(a),
             Self::ChannelSum { out, .. } => write_targets(out),
             _ => String::new(),

@@ -3,21 +3,29 @@
 use std::fmt::Write;
 
 use crate::plan::format::Arrangement;
-use crate::plan::kernel::{Operand, Read};
+use crate::plan::kernel::{Affine, Operand, Read};
 
 /// `let r_<phase> = ...` for every pixel of the block, and the end of the shader.
-pub(super) fn combine(a: &(Operand, Read), b: Option<&(Operand, Read)>, out: &Arrangement) -> String {
+pub(super) fn combine(
+    a: &(Operand, Read),
+    b: Option<&(Operand, Read)>,
+    c: Option<&(Arrangement, Read)>,
+    out: &Arrangement,
+) -> String {
     let mut text = String::new();
     let operands: Vec<(&str, &(Operand, Read))> = std::iter::once(("a", a)).chain(b.map(|b| ("b", b))).collect();
     for (name, (operand, _)) in &operands {
         _ = writeln!(text, "    let base_{name} = origin(cell.item, cell.tile - params.tile_{name}, params.{name});");
-        if operand.affine {
+        if operand.affine != Affine::None {
             _ = writeln!(text, "    let affine_of_{name} = affine_{name}(cell.item, cell.tile - params.tile_{name});");
         }
     }
+    if c.is_some() {
+        text += "    let base_c = origin(cell.item, cell.tile - params.tile_c, params.c);\n";
+    }
     let [px, py] = out.phases;
     for (p, (j, i)) in (0..py).flat_map(|j| (0..px).map(move |i| (j, i))).enumerate() {
-        let values: Vec<String> = operands
+        let mut values: Vec<String> = operands
             .iter()
             .map(|(name, (operand, read))| {
                 let (lines, value) = value(name, operand, *read, (i, j), out);
@@ -25,6 +33,7 @@ pub(super) fn combine(a: &(Operand, Read), b: Option<&(Operand, Read)>, out: &Ar
                 value
             })
             .collect();
+        values.extend(c.map(|(arrangement, read)| plain("c", arrangement, *read, (i, j), out)));
         _ = writeln!(text, "    let r_{p} = finish({});", values.join(" + "));
     }
     text + &super::write_targets(out)
@@ -46,13 +55,25 @@ pub(super) fn picture(a: &Arrangement) -> String {
     text
 }
 
+/// The quad of an operand as it is, for pixel `(i, j)` of the block, from the tile at `base_<name>`. Not for pooling.
+pub(super) fn plain(
+    name: &str,
+    arrangement: &Arrangement,
+    read: Read,
+    (i, j): (usize, usize),
+    out: &Arrangement,
+) -> String {
+    let (x, y) = (coordinate("x", read, i, 0, out.phases[0]), coordinate("y", read, j, 0, out.phases[1]));
+    pixel(name, &format!("base_{name}"), arrangement, &x, &y)
+}
+
 /// Lines that come first, and the expression of an operand's value for pixel `(i, j)` of the block.
 fn value(name: &str, operand: &Operand, read: Read, (i, j): (usize, usize), out: &Arrangement) -> (String, String) {
     let one = |dx: usize, dy: usize| {
         let x = coordinate("x", read, i, dx, out.phases[0]);
         let y = coordinate("y", read, j, dy, out.phases[1]);
         let mut value = pixel(name, &format!("base_{name}"), &operand.arrangement, &x, &y);
-        if operand.affine {
+        if operand.affine != Affine::None {
             value = format!("apply({value}, affine_of_{name})");
         }
         format!("max({value}, vec4<f32>(params.floor_{name}))")

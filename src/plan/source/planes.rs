@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::LANES;
 use crate::plan::format::Arrangement;
-use crate::plan::kernel::{BIND_VECTOR_A, BIND_VECTOR_B};
+use crate::plan::kernel::{BIND_SQUARES_A, BIND_SQUARES_B, BIND_VECTOR_A, BIND_VECTOR_B, QUARTERS};
 
 /// The textures of an operand and, for every phase, `load_<name>_<phase>(uv)`: a quad, zeros in lanes it lacks.
 pub(super) fn operand(name: &str, first: u32, arrangement: &Arrangement) -> String {
@@ -46,6 +46,31 @@ fn affine_{name}(item: i32, tile: i32) -> Affine {{
 }}
 "
     )
+}
+
+/// The statistics of an operand and `affine_<name>(item, tile)`: M2 = sum of M2_k + n / 4 * (mean_k - mean)^2 (Chan et al.
+/// 1983), then an instance norm (torch.nn.InstanceNorm2d).
+pub(super) fn quarters(name: &str) -> String {
+    let (means, squares) = if name == "a" { (BIND_VECTOR_A, BIND_SQUARES_A) } else { (BIND_VECTOR_B, BIND_SQUARES_B) };
+    let mut text = format!(
+        "@group(0) @binding({means}) var vector_{name}: texture_2d<f32>;
+@group(0) @binding({squares}) var squares_{name}: texture_2d<f32>;
+fn affine_{name}(item: i32, tile: i32) -> Affine {{
+    let uv = uv_of(origin(item, tile, params.coefficients_{name}), params.coefficients_{name});
+    let step = vec2<f32>(0.0, params.coefficients_{name}.texel.y);
+"
+    );
+    for k in 0..QUARTERS {
+        _ = writeln!(text, "    let mean_{k} = textureSampleLevel(vector_{name}, nearest, uv + {k}.0 * step, 0.0);");
+        _ = writeln!(text, "    let square_{k} = textureSampleLevel(squares_{name}, nearest, uv + {k}.0 * step, 0.0);");
+    }
+    let sum = |term: &dyn Fn(usize) -> String| (0..QUARTERS).map(term).collect::<Vec<_>>().join(" + ");
+    let share = 1.0 / QUARTERS as f32;
+    _ = writeln!(text, "    let mean = {share:?} * ({});", sum(&|k| format!("mean_{k}")));
+    let spread = sum(&|k| format!("(mean_{k} - mean) * (mean_{k} - mean)"));
+    _ = writeln!(text, "    let between = {share:?} * params.pixels_{name} * ({spread});");
+    _ = writeln!(text, "    let spread = between + {};", sum(&|k| format!("square_{k}")));
+    text + &format!("    return instance(mean, spread / params.pixels_{name});\n}}\n")
 }
 
 /// `struct Targets`: the colour attachments, in the order of the planes.

@@ -8,7 +8,7 @@ use std::fmt::Write;
 
 use super::planes::{lane, narrow, widen};
 use crate::plan::format::Arrangement;
-use crate::plan::kernel::Operand;
+use crate::plan::kernel::{Affine, Operand, Read};
 
 /// Largest kernel whose rows are all written out; of larger ones two rows at a time are, in a loop.
 const UNROLLED: usize = 3;
@@ -133,7 +133,7 @@ impl Window<'_> {
         _ = writeln!(text, "    let tiles = bound(params.{name}.tiles, cell.item);");
         _ = writeln!(text, "    var tile_{name} = 0;\n    loop {{");
         _ = writeln!(text, "    let base = uv_of(origin(cell.item, tile_{name}, params.{name}), params.{name});");
-        if operand.affine {
+        if operand.affine != Affine::None {
             _ = writeln!(text, "    let affine = affine_{name}(cell.item, tile_{name});");
         }
         let (ty, _) = narrow(self.out.quad);
@@ -167,7 +167,7 @@ impl Window<'_> {
         for c in 0..columns {
             let phase = phase_y * operand.arrangement.phases[0] + x.phase(offset(c));
             let mut value = format!("load_{name}_{phase}(base + vec2<f32>(x_{c}, y_{r}))");
-            if operand.affine {
+            if operand.affine != Affine::None {
                 value = format!("apply({value}, affine)");
             }
             let prefix = if outside(c) { "raw" } else { "v" };
@@ -212,21 +212,22 @@ impl Window<'_> {
     }
 
     /// The sums with what is added to them, clamped, to the attachments.
-    pub fn results(&self, c: bool, d: bool) -> String {
+    pub fn results(&self, c: bool, d: Option<&(Arrangement, Read)>) -> String {
         let mut text = String::new();
         if c {
             text += "    let uv_c = uv_of(origin(cell.item, cell.tile, params.c) + cell.texel, params.c);\n";
         }
-        if d {
-            text += "    let uv_d = uv_of(origin(cell.item, cell.tile - params.tile_d, params.d) + cell.texel, params.d);\n";
+        if d.is_some() {
+            text += "    let base_d = origin(cell.item, cell.tile - params.tile_d, params.d);\n";
         }
         for p in 0..self.out.phase_count() {
             let mut value = widen(&format!("sum_{p}"), self.out.quad);
             if c {
                 value += &format!(" + load_c_{p}(uv_c)");
             }
-            if d {
-                value += &format!(" + load_d_{p}(uv_d)");
+            if let Some((arrangement, read)) = d {
+                let place = (p % self.out.phases[0], p / self.out.phases[0]);
+                value += &format!(" + {}", super::pixel::plain("d", arrangement, *read, place, self.out));
             }
             _ = writeln!(text, "    let r_{p} = finish({value});");
         }
