@@ -147,7 +147,7 @@ impl Places<'_> {
 pub(super) fn upload(chain: &Chain, item: usize, tensor: &Tensor, queue: &RenderQueue) {
     let input = chain.plan.input();
     // The picture's block alone, as if it were the whole texture.
-    let layout = Layout { batch: 1, blocks_x: 1, ..input.layout };
+    let layout = Layout { batch: 1, blocks_x: 1, ..input.layout }.alone();
     let format = layout.arrangement.format;
     let (width, height) = layout.size();
     let mut planes = vec![vec![0.0; width * height * format.lanes()]; layout.planes()];

@@ -42,6 +42,8 @@ pub struct Layout {
     pub batch: usize,
     /// Columns of blocks.
     pub blocks_x: usize,
+    /// Width and height of the textures, which may be larger than what the tensor takes.
+    pub texture: (usize, usize),
 }
 
 impl Layout {
@@ -63,7 +65,12 @@ impl Layout {
         let grid_x = best_columns(tiles, tile_width, tile_height, max_size)?;
         let rows = tiles.div_ceil(grid_x);
         let blocks_x = best_columns(batch, grid_x * tile_width, rows * tile_height, max_size)?;
-        Some(Self { arrangement, tile_width, tile_height, tiles, grid_x, batch, blocks_x })
+        Some(Self { arrangement, tile_width, tile_height, tiles, grid_x, batch, blocks_x, texture: (0, 0) }.alone())
+    }
+
+    /// The same in textures that have no room to spare.
+    pub fn alone(self) -> Self {
+        Self { texture: self.size(), ..self }
     }
 
     /// Number of textures.
@@ -81,13 +88,13 @@ impl Layout {
         (self.grid_x * self.tile_width, self.grid_y() * self.tile_height)
     }
 
-    /// Size of each plane's texture in texels.
+    /// Width and height that the tensor takes in each plane, in texels.
     pub fn size(&self) -> (usize, usize) {
         let (width, height) = self.block();
         (self.blocks_x * width, self.batch.div_ceil(self.blocks_x) * height)
     }
 
-    /// Bytes of all planes.
+    /// Bytes that the tensor takes in all planes.
     pub fn bytes(&self) -> usize {
         let (width, height) = self.size();
         width * height * self.planes() * self.arrangement.format.bytes()
@@ -101,7 +108,7 @@ impl Layout {
         (x, y)
     }
 
-    /// The whole texture.
+    /// All that the tensor takes.
     pub fn whole(&self) -> Rect {
         let (width, height) = self.size();
         Rect { x: 0, y: 0, width: width as u32, height: height as u32 }
@@ -134,7 +141,7 @@ impl Layout {
 
     /// The layout as the shaders read it.
     pub fn uniform(&self) -> LayoutUniform {
-        let (width, height) = self.size();
+        let (width, height) = self.texture;
         LayoutUniform {
             tile: [self.tile_width as i32, self.tile_height as i32],
             grid: [self.grid_x as i32, self.grid_y() as i32],

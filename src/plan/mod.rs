@@ -130,6 +130,11 @@ fn finish(model: String, options: PlanOptions, groups: usize, lowered: Lowered<'
     let Lowered { tensors, passes: specs, input, outputs, picture, packer } = lowered;
     let kept: Vec<usize> = outputs.iter().map(|(_, tensor)| *tensor).chain(picture).collect();
     let assignment = memory::assign(&tensors, &specs, input, &kept);
+    let mut tensors = tensors;
+    for (tensor, slots) in tensors.iter_mut().zip(&assignment.planes) {
+        let slot = slots.first().map(|slot| assignment.slots[*slot]);
+        tensor.layout.texture = slot.map_or(tensor.layout.texture, |slot| (slot.width, slot.height));
+    }
     let kernels: Vec<Kernel> =
         specs.iter().flat_map(|p| &p.draws).map(|d| d.kernel).collect::<BTreeSet<_>>().into_iter().collect();
 
@@ -139,7 +144,8 @@ fn finish(model: String, options: PlanOptions, groups: usize, lowered: Lowered<'
     for spec in specs {
         let layout = tensors[spec.target].layout;
         let mut draws = Vec::new();
-        for draw in spec.draws {
+        for mut draw in spec.draws {
+            draw.params.place_layouts(|tensor| tensors[tensor].layout.uniform());
             let kernel = kernels.partition_point(|k| *k < draw.kernel);
             let textures = draw.textures.iter().map(|(b, source)| (*b, place(*source, &assignment.planes))).collect();
             let params = params.push(&draw);

@@ -2,7 +2,7 @@
 
 use super::format::TensorFormat;
 use super::kernel::Kernel;
-use super::layout::{Layout, Rect};
+use super::layout::{Layout, LayoutUniform, Rect};
 use super::weights::WEIGHT_TEXTURE_WIDTH;
 use crate::model::Shape;
 
@@ -120,6 +120,8 @@ pub(super) enum Region {
 pub(super) struct ParamBlock {
     pub bytes: Vec<u8>,
     pub patches: Vec<(usize, Patch)>,
+    /// Tensors of the layouts that the block begins with; `None` for one that is not used.
+    pub layouts: Vec<Option<usize>>,
 }
 
 /// What is added to the 32-bit word at an offset when weights are placed.
@@ -136,8 +138,19 @@ pub(super) enum Patch {
 }
 
 impl ParamBlock {
-    pub fn new(params: &impl bytemuck::NoUninit) -> Self {
-        Self { bytes: bytemuck::bytes_of(params).to_vec(), patches: Vec::new() }
+    /// A block that begins with the layouts of these tensors.
+    pub fn new(params: &impl bytemuck::NoUninit, layouts: &[Option<usize>]) -> Self {
+        Self { bytes: bytemuck::bytes_of(params).to_vec(), patches: Vec::new(), layouts: layouts.to_vec() }
+    }
+
+    /// Tells the layouts how large the textures are that the tensors came to lie in.
+    pub fn place_layouts(&mut self, layout: impl Fn(usize) -> LayoutUniform) {
+        let size = size_of::<LayoutUniform>();
+        for (i, tensor) in self.layouts.iter().enumerate() {
+            if let Some(tensor) = tensor {
+                self.bytes[i * size..(i + 1) * size].copy_from_slice(bytemuck::bytes_of(&layout(*tensor)));
+            }
+        }
     }
 
     /// Marks the word at byte `offset` for a base if `owner` is a branch.

@@ -156,7 +156,9 @@ impl Lowering<'_> {
             tanh,
             out: self.layout(out).arrangement,
         };
-        DrawSpec { kernel, textures, region, params: ParamBlock::new(&params) }
+        let tensor = |term: Option<Term>| term.map(|term| term.part.tensor);
+        let layouts = [Some(out), tensor(Some(a)), tensor(b), tensor(c), norm(&a), b.as_ref().and_then(norm)];
+        DrawSpec { kernel, textures, region, params: ParamBlock::new(&params, &layouts) }
     }
 
     /// Bindings of what a part's norm is read from.
@@ -183,7 +185,7 @@ impl Lowering<'_> {
         let out = self.tensor_arranged(&name, shape, arrangement)?;
         let params = PlainParams { out: self.layout(out).uniform(), a: self.layout(tensor).uniform() };
         let textures = self.planes(BIND_A, tensor);
-        let params = ParamBlock::new(&params);
+        let params = ParamBlock::new(&params, &[Some(out), Some(tensor)]);
         self.emit(
             &name,
             out,

@@ -385,7 +385,16 @@ impl Lowering<'_> {
             pixels_b: part(1).map_or(0.0, pixels),
             pad: [0; 3],
         };
-        let params = ParamBlock::new(&params)
+        let layouts = [
+            Some(out),
+            Some(a.tensor),
+            part(1).map(|p| p.tensor),
+            epilogue.sum,
+            d.map(|d| d.part.tensor),
+            norm(Some(a)),
+            norm(part(1)),
+        ];
+        let params = ParamBlock::new(&params, &layouts)
             .weight_row(offset_of!(ConvParams, weights) + size_of::<i32>(), sheet.owner)
             .weight(offset_of!(ConvParams, bias), bias.owner);
         let mut textures = self.source_textures(&operands);

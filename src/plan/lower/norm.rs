@@ -108,8 +108,9 @@ impl Lowering<'_> {
     /// Writes the means or maxima of a tensor's channels from value `first` of a vector on.
     fn pool_draw(&self, out: usize, first: usize, (tensor, what): (usize, Reduction), region: Region) -> DrawSpec {
         let params = ReduceParams { first: first as i32, ..self.reduce_params(out, tensor) };
+        let params = ParamBlock::new(&params, &[Some(out), Some(tensor)]);
         let kernel = Kernel::Pool { a: self.layout(tensor).arrangement, what };
-        DrawSpec { kernel, textures: self.planes(BIND_A, tensor), region, params: ParamBlock::new(&params) }
+        DrawSpec { kernel, textures: self.planes(BIND_A, tensor), region, params }
     }
 
     /// Vectors one behind the other.
@@ -145,7 +146,7 @@ impl Lowering<'_> {
         let out = self.coefficient_tensor(name, tensor)?;
         let (weights, owner) = self.channel_weights(tensor, weight)?;
         let params = ScaleParams { out: self.layout(out).uniform(), weights, pad: [0; 3] };
-        let params = ParamBlock::new(&params).weight(offset_of!(ScaleParams, weights), owner);
+        let params = ParamBlock::new(&params, &[Some(out)]).weight(offset_of!(ScaleParams, weights), owner);
         let textures = vec![(BIND_WEIGHTS, SourceSpec::Weights)];
         self.emit(name, out, vec![DrawSpec { kernel: Kernel::Scale, textures, region: Region::Whole, params }]);
         Ok(out)
@@ -182,7 +183,7 @@ impl Lowering<'_> {
     /// Straight from the tensor to coefficients.
     fn small_norm(&mut self, name: &str, tensor: usize) -> Result<usize, PlanError> {
         let out = self.coefficient_tensor(name, tensor)?;
-        let params = ParamBlock::new(&self.reduce_params(out, tensor));
+        let params = ParamBlock::new(&self.reduce_params(out, tensor), &[Some(out), Some(tensor)]);
         let kernel = Kernel::Norm { a: self.layout(tensor).arrangement };
         let textures = self.planes(BIND_A, tensor);
         self.emit(name, out, vec![DrawSpec { kernel, textures, region: Region::Whole, params }]);
@@ -236,7 +237,8 @@ impl Lowering<'_> {
         let name = format!("{}.reduce", self.tensors[tensor].name);
         let shape = Shape { channels: self.tensors[tensor].shape.channels, height: chunks, width: 1 };
         let out = self.tensor_in(&name, shape, layout)?;
-        let params = ParamBlock::new(&ReduceParams { rows: rows as i32, ..self.reduce_params(out, tensor) });
+        let params = ReduceParams { rows: rows as i32, ..self.reduce_params(out, tensor) };
+        let params = ParamBlock::new(&params, &[Some(out), Some(tensor)]);
         let textures = self.planes(BIND_A, tensor);
         self.emit(&name, out, vec![DrawSpec { kernel, textures, region: Region::Whole, params }]);
         Ok(out)
@@ -247,14 +249,15 @@ impl Lowering<'_> {
         let source = self.layout(tensor);
         let shape = Shape { channels: self.tensors[tensor].shape.channels, height: 1, width: 1 };
         let out = self.tensor(name, shape)?;
-        let params = ParamBlock::new(&MergeParams {
+        let params = MergeParams {
             out: self.layout(out).uniform(),
             a: self.layout(statistics).uniform(),
             quad: source.arrangement.quad as i32,
             chunk: chunk_pixels(&source) as i32,
             pixels: self.tensors[tensor].shape.pixels() as i32,
             pad: 0,
-        });
+        };
+        let params = ParamBlock::new(&params, &[Some(out), Some(statistics)]);
         let textures = self.planes(BIND_A, statistics);
         self.emit(name, out, vec![DrawSpec { kernel, textures, region: Region::Whole, params }]);
         Ok(out)
@@ -272,6 +275,7 @@ impl Lowering<'_> {
             grid_x: tiles,
             batch: self.batch,
             blocks_x: 1,
+            texture: (tiles, self.batch),
         };
         let shape = Shape { channels: 3 * self.tensors[tensor].shape.channels, height: 1, width: 1 };
         let fits = tiles <= limit && self.batch <= limit;
@@ -303,7 +307,12 @@ impl Lowering<'_> {
         let out = self.coefficient_tensor(name, tensor)?;
         params.out = self.layout(out).uniform();
         textures.extend(self.planes(BIND_A, statistics));
-        let params = owned.iter().fold(ParamBlock::new(&params), |block, (at, owner)| block.weight(*at, *owner));
+        let modulation = textures.iter().find_map(|(binding, source)| match source {
+            SourceSpec::Plane(tensor, _) if *binding == BIND_VECTOR_A => Some(*tensor),
+            _ => None,
+        });
+        let block = ParamBlock::new(&params, &[Some(out), Some(statistics), modulation]);
+        let params = owned.iter().fold(block, |block, (at, owner)| block.weight(*at, *owner));
         let kernel = Kernel::Coefficients(norm);
         self.emit(name, out, vec![DrawSpec { kernel, textures, region: Region::Whole, params }]);
         Ok(out)
