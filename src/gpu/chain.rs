@@ -36,6 +36,8 @@ pub(super) struct ChainPass {
     pub label: String,
     pub targets: Vec<TextureView>,
     pub draws: Vec<ChainDraw>,
+    /// Whether the targets hold other tensors, too.
+    pub preserve: bool,
 }
 
 /// A draw with its bind group looked up.
@@ -120,7 +122,7 @@ impl Chain {
                 });
             }
             let targets = plan.tensors[pass.target].slots.iter().map(|slot| slots[*slot].1.clone()).collect();
-            passes.push(ChainPass { label: label(&pass.label), targets, draws });
+            passes.push(ChainPass { label: label(&pass.label), targets, draws, preserve: pass.preserve });
         }
         drop(known);
         let pipelines = kernels.iter().map(|k| k.id).collect();

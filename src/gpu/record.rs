@@ -55,7 +55,7 @@ fn record_batch(context: &mut RenderContext, cache: &PipelineCache, chain: &Chai
         }
         let mut pass = context.begin_tracked_render_pass(RenderPassDescriptor {
             label: Some(&planned.label),
-            color_attachments: &attachments(planned.targets.iter(), true)[..planned.targets.len()],
+            color_attachments: &attachments(planned.targets.iter(), !planned.preserve)[..planned.targets.len()],
             ..default()
         });
         for draw in &planned.draws {

@@ -131,7 +131,8 @@ impl Lowering<'_> {
         };
         let last = &graph.nodes()[epilogue.last()];
         let arrangement = self.arrangement(last.shape);
-        let sources = self.sources(node.inputs[0], Geometry { kernel, stride }, &arrangement, epilogue.planes(&arrangement))?;
+        let sources =
+            self.sources(node.inputs[0], Geometry { kernel, stride }, &arrangement, epilogue.planes(&arrangement))?;
         let out = self.tensor(&last.name, last.shape)?;
         let weights = epilogue.fold.unwrap_or(Weights::Params { weight, bias });
         let spec = ConvSpec { sources: &sources, out, kernel, stride, weights, epilogue: &epilogue };
@@ -311,9 +312,8 @@ impl Lowering<'_> {
     fn readable(&mut self, part: Part, conv: Geometry, out: &Arrangement) -> Result<Part, PlanError> {
         let arrangement = self.layout(part.tensor).arrangement;
         let shape = self.tensors[part.tensor].shape;
-        let meets = |phases: [usize; 2], step: usize| {
-            (0..2).all(|axis| (step * out.phases[axis]).is_multiple_of(phases[axis]))
-        };
+        let meets =
+            |phases: [usize; 2], step: usize| (0..2).all(|axis| (step * out.phases[axis]).is_multiple_of(phases[axis]));
         if !part.up {
             if meets(arrangement.phases, conv.stride) {
                 return Ok(part);
@@ -383,7 +383,8 @@ impl Lowering<'_> {
 
         let part = |i: usize| operands.get(i).map(|operand| operand.part);
         let arrangement = |tensor: usize| self.layout(tensor).arrangement;
-        let operand = |part: Part| Operand { arrangement: arrangement(part.tensor), affine: part.affine(), up: part.up };
+        let operand =
+            |part: Part| Operand { arrangement: arrangement(part.tensor), affine: part.affine(), up: part.up };
         let a = operands[0].part;
         let key = Kernel::Conv {
             kernel,
