@@ -8,12 +8,23 @@ use super::{CartoonError, CartoonModel, Pacer};
 use crate::model::Tensor;
 
 /// Where the GPU finds the picture.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub enum RequestSource {
     /// An image.
     Image(AssetId<Image>),
     /// The network's input itself.
     Tensor(Arc<Tensor>),
+}
+
+/// Tensors are the same if they are one and the same: their values are not looked at in every frame.
+impl PartialEq for RequestSource {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Image(a), Self::Image(b)) => a == b,
+            (Self::Tensor(a), Self::Tensor(b)) => Arc::ptr_eq(a, b),
+            _ => false,
+        }
+    }
 }
 
 /// One cartoon to draw. Written by the ECS layer, extracted by the GPU layer.
