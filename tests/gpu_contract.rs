@@ -155,7 +155,11 @@ fn held(app: &App) -> Held {
         let entry = allocations.entry(allocation.name.clone()).or_default();
         *entry = (entry.0 + 1, entry.1 + allocation.size);
     }
-    Held { pipelines: pipelines(app).len(), chain: ChainInfo { record_ms: 0.0, ..chain(app) }, allocations }
+    Held {
+        pipelines: pipelines(app).len(),
+        chain: ChainInfo { record_ms: 0.0, encode_ms: 0.0, ..chain(app) },
+        allocations,
+    }
 }
 
 #[test]
@@ -165,7 +169,7 @@ fn two_hundred_updates_with_fifty_switches_of_group_make_nothing_new() {
         let image = app.world_mut().resource_mut::<Assets<Image>>().add(gradient(64, 64));
         let entities = ["first", "second"].map(|group| spawn_picture(app, &model, group, &image));
         for entity in entities {
-            app.world_mut().get_mut::<Cartoon>(entity).expect("settings").update = bevy_toonface::ecs::Update::Always;
+            app.world_mut().get_mut::<Cartoon>(entity).expect("settings").update = UpdateRate::Always;
             wait_until_running(app, entity);
         }
         app.update();
