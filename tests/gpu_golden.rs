@@ -1,4 +1,5 @@
-//! Whole networks on the device against PyTorch: every group, one picture and a batch, native and WebGL2 limits.
+//! Whole networks on the device against PyTorch: every group, one picture and a batch, in every format, native and
+//! WebGL2 limits.
 
 mod common;
 #[path = "common/gpu.rs"]
@@ -14,6 +15,9 @@ use gpu::{Lab, Tensors, add_model, draw_tensors};
 const OUTPUT_TOLERANCE: f32 = 2e-4;
 /// Of a tensor's largest value, for activations inside a whole network (DESIGN.md).
 const TAP_TOLERANCE: f32 = 1e-4;
+
+/// Mean error of the cartoon in half precision: three steps of an 8-bit channel. The picture is in -1..1.
+const HALF_TOLERANCE: f32 = 2.0 * 3.0 / 255.0;
 
 /// Names of results: ours, and the fixture's.
 type Names = &'static [(&'static str, &'static str)];
@@ -66,8 +70,25 @@ fn check(got: &[Tensors], files: &[TensorFile], names: Names) {
     }
 }
 
+/// Half precision through a whole network: every value is a number, and the cartoon is the same to the eye.
+fn check_half(got: &[Tensors], files: &[TensorFile], names: Names) {
+    for (group, (tensors, file)) in got.iter().zip(files).enumerate() {
+        for (ours, _) in names {
+            assert!(tensors[*ours].data.iter().all(|v| v.is_finite()), "group {group}, {ours}: not finite");
+        }
+        let (got, expected) = (&tensors["output"].data, &take(file, "output").data);
+        let total: f64 = got.iter().zip(expected).map(|(a, b)| f64::from((a - b).abs())).sum();
+        let mean = (total / expected.len() as f64) as f32;
+        println!("group {group}: mean {:.2} / 255, largest {:.1e}", mean / 2.0 * 255.0, max_abs_error(got, expected));
+        assert!(mean <= HALF_TOLERANCE, "group {group}: {mean:e} > {HALF_TOLERANCE:e}");
+    }
+}
+
+/// How results are compared with PyTorch's.
+type Check = fn(&[Tensors], &[TensorFile], Names);
+
 /// One picture at a time against PyTorch, then all in one batch: bit for bit the same.
-fn check_groups(lab: &Lab, load: fn() -> (Model, Vec<TensorFile>), names: Names) {
+fn check_groups(lab: &Lab, load: fn() -> (Model, Vec<TensorFile>), names: Names, check: Check) {
     let run = move |app: &mut App| {
         let (model, files) = load();
         let model = add_model(app, model);
@@ -80,41 +101,83 @@ fn check_groups(lab: &Lab, load: fn() -> (Model, Vec<TensorFile>), names: Names)
 
 #[test]
 fn the_official_network_matches_pytorch_in_eight_planes() {
-    check_groups(&gpu::EIGHT_PLANES, official, OFFICIAL);
+    check_groups(&gpu::EIGHT_PLANES, official, OFFICIAL, check);
 }
 
 #[test]
 fn the_official_network_matches_pytorch_in_four_planes() {
-    check_groups(&gpu::FOUR_PLANES, official, OFFICIAL);
+    check_groups(&gpu::FOUR_PLANES, official, OFFICIAL, check);
 }
 
 #[test]
 fn the_official_network_matches_pytorch_under_webgl2_limits() {
-    check_groups(&gpu::WEBGL2, official, OFFICIAL);
+    check_groups(&gpu::WEBGL2, official, OFFICIAL, check);
+}
+
+#[test]
+fn the_official_network_matches_pytorch_in_rgba() {
+    check_groups(&gpu::RGBA, official, OFFICIAL, check);
+}
+
+#[test]
+fn the_official_network_matches_pytorch_in_rgba_under_webgl2_limits() {
+    check_groups(&gpu::WEBGL2_RGBA, official, OFFICIAL, check);
+}
+
+#[test]
+fn the_official_network_looks_the_same_in_half_precision() {
+    check_groups(&gpu::HALF, official, OFFICIAL, check_half);
+}
+
+#[test]
+fn the_official_network_looks_the_same_in_half_precision_under_webgl2_limits() {
+    check_groups(&gpu::WEBGL2_HALF, official, OFFICIAL, check_half);
 }
 
 #[test]
 fn a_lite_package_matches_pytorch_in_eight_planes() {
-    check_groups(&gpu::EIGHT_PLANES, lite, LITE);
+    check_groups(&gpu::EIGHT_PLANES, lite, LITE, check);
 }
 
 #[test]
 fn a_lite_package_matches_pytorch_in_four_planes() {
-    check_groups(&gpu::FOUR_PLANES, lite, LITE);
+    check_groups(&gpu::FOUR_PLANES, lite, LITE, check);
 }
 
 #[test]
 fn a_lite_package_matches_pytorch_under_webgl2_limits() {
-    check_groups(&gpu::WEBGL2, lite, LITE);
+    check_groups(&gpu::WEBGL2, lite, LITE, check);
+}
+
+#[test]
+fn a_lite_package_matches_pytorch_in_rgba() {
+    check_groups(&gpu::RGBA, lite, LITE, check);
+}
+
+#[test]
+fn a_lite_package_matches_pytorch_in_rgba_under_webgl2_limits() {
+    check_groups(&gpu::WEBGL2_RGBA, lite, LITE, check);
+}
+
+#[test]
+fn a_lite_package_looks_the_same_in_half_precision() {
+    check_groups(&gpu::HALF, lite, LITE, check_half);
+}
+
+#[test]
+fn a_lite_package_looks_the_same_in_half_precision_under_webgl2_limits() {
+    check_groups(&gpu::WEBGL2_HALF, lite, LITE, check_half);
 }
 
 #[test]
 fn the_same_input_gives_the_same_bits() {
-    let run = |app: &mut App| {
-        let (model, files) = official();
-        let model = add_model(app, model);
-        (batch(app, &model, &files), batch(app, &model, &files))
-    };
-    let Some((first, second)) = gpu::EIGHT_PLANES.run(run) else { return };
-    assert!(first == second, "two runs differ");
+    for lab in [&gpu::EIGHT_PLANES, &gpu::RGBA, &gpu::HALF] {
+        let run = |app: &mut App| {
+            let (model, files) = official();
+            let model = add_model(app, model);
+            (batch(app, &model, &files), batch(app, &model, &files))
+        };
+        let Some((first, second)) = lab.run(run) else { return };
+        assert!(first == second, "{}: two runs differ", lab.name());
+    }
 }
