@@ -14,6 +14,8 @@ use net::{Net, check_sizes};
 static BLOCKS: [[usize; 2]; 6] = [[10, 12], [6, 10], [9, 8], [7, 6], [8, 9], [7, 9]];
 /// The same in fours, so that blocks stay whole when sides are halved, and not.
 static HALVES: [[usize; 2]; 4] = [[8, 16], [12, 12], [6, 8], [4, 10]];
+/// Sides that can be halved twice.
+static QUARTERS: [[usize; 2]; 4] = [[8, 16], [12, 12], [4, 8], [16, 4]];
 /// Smaller than a block, or not much larger.
 static TINY: [[usize; 2]; 5] = [[4, 4], [2, 2], [2, 4], [4, 2], [8, 2]];
 
@@ -74,7 +76,7 @@ fn upsampling_of_all_blocks() {
 /// Down and up again, with the sums that an hourglass makes at every size.
 #[test]
 fn sums_over_pooled_and_upsampled_tensors_of_all_blocks() {
-    check_sizes(&HALVES, |net| {
+    check_sizes(&QUARTERS, |net| {
         let x = net.wide(6);
         let half = net.op(Op::AveragePool2, &[x]);
         let half = net.conv(half, 6, 3, 1);
@@ -161,7 +163,7 @@ fn concatenations_of_three_parts_in_all_blocks() {
 /// Parts of other sides than each other's: one comes from above, one from below.
 #[test]
 fn concatenations_of_pooled_and_upsampled_tensors() {
-    check_sizes(&HALVES, |net| {
+    check_sizes(&QUARTERS, |net| {
         let x = net.wide(5);
         let half = net.conv(x, 6, 3, 2);
         let pooled = net.op(Op::AveragePool2, &[x]);
