@@ -18,6 +18,8 @@ static HALVES: [[usize; 2]; 4] = [[8, 16], [12, 12], [6, 8], [4, 10]];
 static QUARTERS: [[usize; 2]; 4] = [[8, 16], [12, 12], [4, 8], [16, 4]];
 /// Smaller than a block, or not much larger.
 static TINY: [[usize; 2]; 5] = [[4, 4], [2, 2], [2, 4], [4, 2], [8, 2]];
+/// The same without one that a half of is a single pixel.
+static HARDLY_HALVED: [[usize; 2]; 4] = [[4, 4], [2, 4], [4, 2], [8, 2]];
 
 fn normed(net: &mut Net, channels: usize) -> NodeId {
     let x = net.wide(channels);
@@ -189,18 +191,46 @@ fn norms_and_pools_of_all_blocks() {
     });
 }
 
+/// The residual block and a convolution of as many channels as a hourglass has at its bottom.
+fn bottom(net: &mut Net) -> [NodeId; 2] {
+    net.owner = Owner::Trunk;
+    let x = net.wide(16);
+    let y = net.conv(x, 16, 3, 1);
+    let y = net.norm(y);
+    let y = net.relu(y);
+    [y, block(net, &[8, 4, 4])]
+}
+
 #[test]
 fn sixteen_channels_on_pictures_that_are_hardly_a_block() {
     check_sizes(&TINY, |net| {
-        net.owner = Owner::Trunk;
-        let x = net.wide(16);
-        let y = net.conv(x, 16, 3, 1);
-        let y = net.norm(y);
-        let y = net.relu(y);
+        let [x, y] = bottom(net);
+        let sum = net.add(x, y);
+        vec![sum, y, net.conv(sum, 16, 1, 1)]
+    });
+}
+
+#[test]
+fn sixteen_channels_pooled_and_upsampled_on_pictures_that_are_hardly_a_block() {
+    check_sizes(&HARDLY_HALVED, |net| {
+        let [x, y] = bottom(net);
         let half = net.conv(y, 16, 3, 2);
         let up = net.up(half);
-        let sum = net.add(y, up);
-        let pooled = net.op(Op::AveragePool2, &[sum]);
-        vec![sum, pooled, net.conv(sum, 16, 1, 1), block(net, &[8, 4, 4])]
+        let pooled = net.op(Op::AveragePool2, &[x]);
+        let sum = net.add(pooled, half);
+        vec![net.add(x, up), sum, net.conv(sum, 6, 1, 1)]
+    });
+}
+
+/// One pixel of many channels has the shape of a vector, but is pooled, added and up-sampled as any other tensor.
+#[test]
+fn sixteen_channels_of_one_pixel_are_still_a_picture() {
+    check_sizes(&[[2, 2]], |net| {
+        let x = net.wide(16);
+        let pooled = net.op(Op::AveragePool2, &[x]);
+        let half = net.conv(x, 16, 3, 2);
+        let sum = net.add(pooled, half);
+        let up = net.up(sum);
+        vec![pooled, half, sum, net.add(x, up), net.conv(up, 6, 3, 1)]
     });
 }
