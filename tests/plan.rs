@@ -7,7 +7,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::mem::size_of;
 
 use bevy_toonface::model::{Generator, GraphBuilder, Model, Node, NodeId, Op, Owner};
-use bevy_toonface::plan::kernel::{BIND_A, BIND_B, BIND_C, BIND_D, BIND_VECTOR_A, BIND_VECTOR_B, Norm};
+use bevy_toonface::plan::kernel::{
+    Affine, BIND_A, BIND_B, BIND_C, BIND_D, BIND_SQUARES_A, BIND_SQUARES_B, BIND_VECTOR_A, BIND_VECTOR_B, Norm, Read,
+};
 use bevy_toonface::plan::params::{
     CoefficientParams, CombineParams, ConvParams, LinearParams, MergeParams, MixParams, PlainParams, ReduceParams,
     ScaleParams,
@@ -80,7 +82,7 @@ fn block_bytes(plan: &Plan, draw: &Draw) -> usize {
     match plan.kernels[draw.kernel] {
         Kernel::Conv { .. } => size_of::<ConvParams>(),
         Kernel::Combine { .. } => size_of::<CombineParams>(),
-        Kernel::Reduce { .. } | Kernel::Norm { .. } => size_of::<ReduceParams>(),
+        Kernel::Reduce { .. } | Kernel::Norm { .. } | Kernel::Pool { .. } => size_of::<ReduceParams>(),
         Kernel::MergeVector(_) => size_of::<MergeParams>(),
         Kernel::Coefficients(_) => size_of::<CoefficientParams>(),
         Kernel::Scale => size_of::<ScaleParams>(),
@@ -99,20 +101,21 @@ fn claimed_layouts(plan: &Plan, draw: &Draw) -> Vec<(u32, LayoutUniform)> {
         Kernel::Conv { a, b, c, d, .. } => {
             let p: ConvParams = bytemuck::pod_read_unaligned(bytes);
             list.push((BIND_A, p.a));
-            list.extend(a.affine.then_some((BIND_VECTOR_A, p.coefficients_a)));
+            list.extend((a.affine != Affine::None).then_some((BIND_VECTOR_A, p.coefficients_a)));
             list.extend(b.map(|_| (BIND_B, p.b)));
-            list.extend(b.filter(|b| b.affine).map(|_| (BIND_VECTOR_B, p.coefficients_b)));
+            list.extend(b.filter(|b| b.affine != Affine::None).map(|_| (BIND_VECTOR_B, p.coefficients_b)));
             list.extend(c.then_some((BIND_C, p.c)));
             list.extend(d.map(|_| (BIND_D, p.d)));
         }
-        Kernel::Combine { a: (a, _), b, .. } => {
+        Kernel::Combine { a: (a, _), b, c, .. } => {
             let p: CombineParams = bytemuck::pod_read_unaligned(bytes);
             list.push((BIND_A, p.a));
-            list.extend(a.affine.then_some((BIND_VECTOR_A, p.coefficients_a)));
+            list.extend((a.affine != Affine::None).then_some((BIND_VECTOR_A, p.coefficients_a)));
             list.extend(b.map(|_| (BIND_B, p.b)));
-            list.extend(b.filter(|(b, _)| b.affine).map(|_| (BIND_VECTOR_B, p.coefficients_b)));
+            list.extend(b.filter(|(b, _)| b.affine != Affine::None).map(|_| (BIND_VECTOR_B, p.coefficients_b)));
+            list.extend(c.map(|_| (BIND_C, p.c)));
         }
-        Kernel::Reduce { .. } | Kernel::Norm { .. } => {
+        Kernel::Reduce { .. } | Kernel::Norm { .. } | Kernel::Pool { .. } => {
             list.push((BIND_A, bytemuck::pod_read_unaligned::<ReduceParams>(bytes).a));
         }
         Kernel::MergeVector(_) => list.push((BIND_A, bytemuck::pod_read_unaligned::<MergeParams>(bytes).a)),
@@ -216,7 +219,8 @@ fn check_phases(plan: &Plan, pass: &Pass, kernel: &Kernel) {
             assert!((stride * result).is_multiple_of(*own), "{}: phases of {kernel}", about(plan, pass));
         }
     }
-    assert!(d.is_none_or(|d| d.phases == out.phases), "{}: phases of D of {kernel}", about(plan, pass));
+    let same = d.is_none_or(|(d, read)| read != Read::Same || d.phases == out.phases);
+    assert!(same, "{}: phases of D of {kernel}", about(plan, pass));
 }
 
 /// The draws of a pass cover every tile of every picture exactly once; a draw for one picture stays in its block.
@@ -266,6 +270,16 @@ fn check_params(plan: &Plan, pass: &Pass, held: &BTreeMap<usize, (usize, usize)>
     }
 }
 
+/// The first binding of the operand that a binding is of. A norm is read from one tensor of one plane, or of two.
+fn first_binding(binding: u32) -> u32 {
+    match binding {
+        BIND_SQUARES_A => BIND_VECTOR_A,
+        BIND_SQUARES_B => BIND_VECTOR_B,
+        binding if binding < BIND_A => binding,
+        binding => binding / 8 * 8,
+    }
+}
+
 /// Every texture that is read holds something, and the planes of an operand are all planes of one tensor, in order: a
 /// slot that was handed on too early would break the row.
 fn check_reads(plan: &Plan, pass: &Pass, held: &BTreeMap<usize, (usize, usize)>) {
@@ -276,7 +290,7 @@ fn check_reads(plan: &Plan, pass: &Pass, held: &BTreeMap<usize, (usize, usize)>)
             let Some(source) = held.get(slot) else {
                 panic!("{}: slot {slot} is read before it is written", about(plan, pass))
             };
-            operands.entry(if *binding < BIND_A { *binding } else { binding / 8 * 8 }).or_default().push(*source);
+            operands.entry(first_binding(*binding)).or_default().push(*source);
         }
         for (binding, sources) in operands {
             let (tensor, _) = sources[0];
@@ -295,15 +309,19 @@ fn check_arrangements(plan: &Plan, pass: &Pass, held: &BTreeMap<usize, (usize, u
                 let mut list = vec![(BIND_A, a.arrangement)];
                 list.extend(b.map(|b| (BIND_B, b.arrangement)));
                 list.extend(c.then_some((BIND_C, *out)));
-                list.extend(d.map(|d| (BIND_D, d)));
+                list.extend(d.map(|(d, _)| (BIND_D, d)));
                 (list, *out)
             }
-            Kernel::Combine { a: (a, _), b, out, .. } => {
-                let b = b.map(|(b, _)| (BIND_B, b.arrangement));
-                (std::iter::once((BIND_A, a.arrangement)).chain(b).collect(), *out)
+            Kernel::Combine { a: (a, _), b, c, out, .. } => {
+                let mut list = vec![(BIND_A, a.arrangement)];
+                list.extend(b.map(|(b, _)| (BIND_B, b.arrangement)));
+                list.extend(c.map(|(c, _)| (BIND_C, c)));
+                (list, *out)
             }
             Kernel::ChannelSum { a, out } => (vec![(BIND_A, *a)], *out),
-            Kernel::Picture { a } | Kernel::Reduce { a, .. } | Kernel::Norm { a } => (vec![(BIND_A, *a)], *result),
+            Kernel::Picture { a } | Kernel::Reduce { a, .. } | Kernel::Norm { a } | Kernel::Pool { a, .. } => {
+                (vec![(BIND_A, *a)], *result)
+            }
             _ => continue,
         };
         assert_eq!(out, *result, "{}: arrangement of the result", about(plan, pass));

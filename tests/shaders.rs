@@ -8,13 +8,13 @@ use std::mem::{offset_of, size_of};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use bevy_toonface::model::Shape;
+use bevy_toonface::model::{GraphBuilder, Model, Op, Owner, Shape};
 use bevy_toonface::plan::kernel::{BIND_PARAMS, BIND_SAMPLER, Kernel};
 use bevy_toonface::plan::params::{
     CoefficientParams, CombineParams, ConvParams, LinearParams, MergeParams, MixParams, PlainParams, ReduceParams,
     ScaleParams,
 };
-use bevy_toonface::plan::{Arrangement, LayoutUniform, Plan, TensorFormat, encode_source};
+use bevy_toonface::plan::{Arrangement, LayoutUniform, Plan, PlanOptions, TensorFormat, encode_source};
 use common::plans::targets;
 use naga::valid::{Capabilities, ValidationFlags, Validator};
 use naga_oil::compose::{
@@ -101,6 +101,26 @@ fn wgsl_files(folder: &str) -> Vec<PathBuf> {
     files
 }
 
+/// Ops as no generator has them, or not of these sizes: pools of a large tensor, a scale that nothing else absorbs.
+fn rare_ops() -> Model {
+    let mut graph = GraphBuilder::new(1);
+    let input = graph.input(3, 64, 64).expect("an input");
+    let mut add = |name: &str, op: Op, input| {
+        let node = graph.add(name, op, &[input]).expect("a node");
+        graph.output(name, node);
+        node
+    };
+    add("output", Op::Tanh, input);
+    add("average", Op::GlobalAveragePool, input);
+    add("maximum", Op::GlobalMaxPool, input);
+    let weight = graph.param("scale", &[3], Owner::Trunk);
+    let scaled = graph.add("scaled", Op::ScaleChannels { weight }, &[input]).expect("a scale");
+    graph.output("scaled", scaled);
+    let graph = graph.finish();
+    let weights = common::random_weights(&graph, 1);
+    common::model_of(graph, weights)
+}
+
 /// Every kernel of every tested plan. The batch changes no kernel, so one picture will do.
 fn kernels() -> &'static BTreeSet<Kernel> {
     static KERNELS: OnceLock<BTreeSet<Kernel>> = OnceLock::new();
@@ -111,6 +131,12 @@ fn kernels() -> &'static BTreeSet<Kernel> {
             for options in common::plans::options(&model).into_iter().filter(|o| o.batch == 1) {
                 kernels.extend(Plan::new(&model, options).expect("a plan").kernels);
             }
+        }
+        let rare = rare_ops();
+        for (limits, format) in targets() {
+            let outputs = rare.graph.outputs().iter().map(|(name, _)| name.clone()).collect();
+            let options = PlanOptions { limits, format, outputs, ..PlanOptions::default() };
+            kernels.extend(Plan::new(&rare, options).expect("a plan").kernels);
         }
         kernels
     })
@@ -261,21 +287,23 @@ type Fields = (BTreeMap<&'static str, usize>, usize);
 /// The Rust twin of each shader's `Params`, without padding.
 fn twins() -> BTreeMap<&'static str, Fields> {
     let plain = || fields!(PlainParams: out, a);
-    let reduce = || fields!(ReduceParams: out, a, rows, phases);
+    let reduce = || fields!(ReduceParams: out, a, rows, phases, first, quad);
     [
         (
             "ops/conv.wgsl",
             fields!(ConvParams: out, a, b, c, d, coefficients_a, coefficients_b, weights, tiles_a_row, rows_a_tile,
-                weight_stride, bias, first, tile_d, floor_a, floor_b, floor_out),
+                weight_stride, bias, first, tile_d, floor_a, floor_b, floor_out, pixels_a, pixels_b),
         ),
         (
             "ops/combine.wgsl",
-            fields!(CombineParams: out, a, b, coefficients_a, coefficients_b, tile_a, tile_b, floor_a, floor_b),
+            fields!(CombineParams: out, a, b, c, coefficients_a, coefficients_b, tile_a, tile_b, tile_c, floor_a, floor_b,
+                pixels_a, pixels_b),
         ),
         ("ops/picture.wgsl", plain()),
         ("ops/channel_sum.wgsl", plain()),
         ("ops/reduce.wgsl", reduce()),
         ("ops/norm.wgsl", reduce()),
+        ("ops/pool.wgsl", reduce()),
         ("ops/merge.wgsl", fields!(MergeParams: out, a, quad, chunk, pixels)),
         (
             "ops/coefficients.wgsl",

@@ -104,7 +104,7 @@ impl Lowering<'_> {
         let arrangement = Arrangement { phases: [1, 1], ..self.layout(a.part.tensor).arrangement };
         let name = format!("{}.quads", node.name);
         let pooled = self.tensor_arranged(&name, node.shape, arrangement)?;
-        let draw = self.combine_draw(pooled, a, None, false, Region::Whole);
+        let draw = self.combine_draw(pooled, (a, None, None), false, Region::Whole);
         self.emit(&name, pooled, vec![draw]);
         self.place(&node.name, node.shape, &View::plain(pooled))
     }
