@@ -186,8 +186,18 @@ impl Lowering<'_> {
 
     /// Parts that do not begin at a tile, in a tensor of their own: a convolution that moves channels.
     pub(super) fn place(&mut self, name: &str, shape: Shape, view: &View) -> Result<usize, PlanError> {
+        self.place_in(name, shape, self.arrangement(shape), view)
+    }
+
+    /// The same in a given arrangement; quads may be of other sizes than the parts'.
+    pub(super) fn place_in(
+        &mut self,
+        name: &str,
+        shape: Shape,
+        arrangement: Arrangement,
+        view: &View,
+    ) -> Result<usize, PlanError> {
         let mut parts = view.parts.clone();
-        let arrangement = self.arrangement(shape);
         while parts.len() > 2 {
             let pair = View { parts: parts.drain(..2).collect() };
             let channels = pair.parts.iter().map(|p| self.tensors[p.tensor].shape.channels).sum();
@@ -197,7 +207,7 @@ impl Lowering<'_> {
         for part in &mut parts {
             *part = self.readable(*part, Geometry { kernel: 1, stride: 1 }, &arrangement)?;
         }
-        let out = self.tensor(name, shape)?;
+        let out = self.tensor_arranged(name, shape, arrangement)?;
         let epilogue = Epilogue::default();
         let weights = Weights::Identity;
         let spec = ConvSpec { sources: &parts, out, kernel: 1, stride: 1, weights, epilogue: &epilogue };
