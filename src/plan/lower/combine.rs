@@ -79,8 +79,16 @@ impl Lowering<'_> {
         if let Some(conv) = self.delayed.remove(&id.0) {
             return self.delayed_conv(conv, id);
         }
-        let a = self.single(node.inputs[0])?;
-        let b = node.inputs.get(1).map(|b| self.single(*b)).transpose()?;
+        let mut a = self.single(node.inputs[0])?;
+        let mut b = node.inputs.get(1).map(|b| self.single(*b)).transpose()?;
+        if let Some(other) = &mut b {
+            // One variant of the kernel, with the norm at B, serves all sums of two.
+            if a.norm.is_some() && other.norm.is_some() {
+                a = Part::new(self.plain(node.inputs[0])?);
+            } else if a.norm.is_some() {
+                std::mem::swap(&mut a, other);
+            }
+        }
         let mut a = Term::new(a, 0);
         if node.op == Op::AveragePool2 {
             if a.part.up {

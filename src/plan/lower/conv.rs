@@ -133,6 +133,12 @@ impl Lowering<'_> {
         let arrangement = self.arrangement(last.shape);
         let sources =
             self.sources(node.inputs[0], Geometry { kernel, stride }, &arrangement, epilogue.planes(&arrangement))?;
+        let mut sources = sources;
+        if epilogue.other.is_some() {
+            for part in &mut sources {
+                *part = self.with_coefficients(*part)?;
+            }
+        }
         let out = self.tensor(&last.name, last.shape)?;
         let weights = epilogue.fold.unwrap_or(Weights::Params { weight, bias });
         let spec = ConvSpec { sources: &sources, out, kernel, stride, weights, epilogue: &epilogue };
@@ -338,7 +344,12 @@ impl Lowering<'_> {
                 return Ok(part);
             }
             if divides {
-                let plain = self.rearranged(Part { up: false, ..part }, shape, halved, "halved")?;
+                // Two passes where there is something to do first: the second is the same kernel for all.
+                let mut plain = Part { up: false, scale: None, ..part };
+                if !plain.is_plain() {
+                    plain = self.rearranged(plain, shape, arrangement, "plain")?;
+                }
+                let plain = Part { scale: part.scale, ..self.rearranged(plain, shape, halved, "halved")? };
                 return Ok(Part { up: true, ..plain });
             }
         }
@@ -388,7 +399,7 @@ impl Lowering<'_> {
         let operands = operands(sources);
         let sheet = self.conv_weights(spec, &operands)?;
         let bias = self.conv_bias(spec, sheet.owner)?;
-        let shared = shared.map(|(tensor, tiles)| (Term::new(Part::new(*tensor), tiles.start)));
+        let shared = shared.map(|(tensor, tiles)| Term::new(Part::new(*tensor), tiles.start));
         let d = shared.or_else(|| epilogue.other.map(|other| Term::new(other, 0)));
 
         let part = |i: usize| operands.get(i).map(|operand| operand.part);

@@ -119,7 +119,8 @@ impl Lowering<'_> {
         let node = graph.node(id);
         let mut sources = Vec::new();
         for input in &node.inputs {
-            let pool = self.pools.get(&input.0).copied().filter(|_| self.only_user(*input) == Some(id));
+            // Drawn here even if another reader has it, too: that is one pass less than moving it.
+            let pool = self.pools.get(&input.0).copied();
             let part = if pool.is_none() { Some(self.single(*input)?) } else { None };
             sources.push((graph.node(*input).shape.channels, pool, part));
         }
@@ -178,6 +179,15 @@ impl Lowering<'_> {
         let params = self.coefficient_params(tensor, moments);
         let coefficients = self.coefficients(name, tensor, moments, (Norm::Instance, params), Vec::new(), &[])?;
         Ok(NormSource::Coefficients(coefficients))
+    }
+
+    /// A part whose norm is in coefficients: a convolution that ends a sum has no variant that merges statistics.
+    pub(super) fn with_coefficients(&mut self, part: Part) -> Result<Part, PlanError> {
+        let Some(NormSource::Quarters(moments)) = part.norm else { return Ok(part) };
+        let name = format!("{}.norm", self.tensors[part.tensor].name);
+        let params = self.coefficient_params(part.tensor, moments);
+        let coefficients = self.coefficients(&name, part.tensor, moments, (Norm::Instance, params), Vec::new(), &[])?;
+        Ok(Part { norm: Some(NormSource::Coefficients(coefficients)), ..part })
     }
 
     /// Straight from the tensor to coefficients.

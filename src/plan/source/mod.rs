@@ -17,7 +17,7 @@ mod window;
 
 pub(super) use window::WeightRuns;
 
-use super::format::Arrangement;
+use super::format::{Arrangement, TensorFormat};
 use super::kernel::{Affine, BIND_A, BIND_B, BIND_C, BIND_D, Kernel};
 
 macro_rules! templates {
@@ -165,6 +165,9 @@ const LANES: [&str; 4] = ["x", "y", "z", "w"];
 /// The last statement: a quad `r_<phase>` of every phase to its attachments.
 fn write_targets(out: &Arrangement) -> String {
     let phase = |p: usize| -> Vec<String> {
+        if out.format == TensorFormat::Rgba16Float {
+            return vec![format!("nearest_half(r_{p})")];
+        }
         if out.format.lanes() == 4 {
             return vec![format!("r_{p}")];
         }

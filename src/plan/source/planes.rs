@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::LANES;
-use crate::plan::format::Arrangement;
+use crate::plan::format::{Arrangement, TensorFormat};
 use crate::plan::kernel::{BIND_SQUARES_A, BIND_SQUARES_B, BIND_VECTOR_A, BIND_VECTOR_B, QUARTERS};
 
 /// The textures of an operand and, for every phase, `load_<name>_<phase>(uv)`: a quad, zeros in lanes it lacks.
@@ -80,8 +80,18 @@ pub(super) fn targets(out: &Arrangement) -> String {
     for plane in 0..out.planes() {
         _ = writeln!(text, "    @location({plane}) plane_{plane}_: {ty},");
     }
-    text + "}\n"
+    text += "}\n";
+    if out.format == TensorFormat::Rgba16Float {
+        text += NEAREST_HALF;
+    }
+    text
 }
+
+/// Drivers may cut off what does not fit a half; with the values in range of an activation this rounds it first.
+const NEAREST_HALF: &str = "fn nearest_half(v: vec4<f32>) -> vec4<f32> {
+    return bitcast<vec4<f32>>((bitcast<vec4<u32>>(v) + vec4<u32>(0x1000u)) & vec4<u32>(0xffffe000u));
+}
+";
 
 /// An expression for a quad from a narrower value of `lanes` lanes.
 pub(super) fn widen(value: &str, lanes: usize) -> String {
