@@ -3,7 +3,11 @@
 
 mod combine;
 mod conv;
+mod conv_weights;
+mod epilogue;
 mod norm;
+mod pool;
+mod sources;
 mod vector;
 mod view;
 

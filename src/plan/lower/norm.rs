@@ -9,7 +9,6 @@ use crate::plan::params::{CoefficientParams, MergeParams, ReduceParams, ScalePar
 use crate::plan::pass::{DrawSpec, ParamBlock, Region, SourceSpec};
 use crate::plan::{Arrangement, TensorFormat};
 
-use super::combine::Term;
 use super::{Lowering, NormSource, Part, PlanError, View};
 
 /// Texels that one fragment reduces at most, unless a row is longer. Enough to make chunks few; few enough that a
@@ -17,7 +16,7 @@ use super::{Lowering, NormSource, Part, PlanError, View};
 const CHUNK_TEXELS: usize = 128;
 
 /// Pixels of a channel up to which an instance norm is one pass. A second pass costs as much as some hundred fetches.
-const SMALL_PIXELS: usize = 1024;
+pub(super) const SMALL_PIXELS: usize = 1024;
 
 /// Texels that a fragment reduces at most where the reader merges the chunks.
 const QUARTER_TEXELS: usize = 256;
@@ -81,60 +80,6 @@ impl Lowering<'_> {
         };
         let coefficients = self.coefficients(&node.name, tensor, moments, (norm, params), textures, &owned)?;
         Ok(View::part(Part { norm: Some(NormSource::Coefficients(coefficients)), ..Part::new(tensor) }))
-    }
-
-    /// A vector of means or maxima. That of a small tensor waits for its reader: a concatenation draws it in place.
-    pub(super) fn global_pool(&mut self, id: NodeId) -> Result<Option<View>, PlanError> {
-        let node = self.graph.node(id);
-        let tensor = self.plain(node.inputs[0])?;
-        let what = reduction(&node.op);
-        if self.tensors[tensor].shape.pixels() <= SMALL_PIXELS {
-            self.pools.insert(id.0, (tensor, what));
-            return Ok(None);
-        }
-        let statistics = if what == Reduction::Maximum { self.maxima(tensor)? } else { self.moments(tensor)? };
-        Ok(Some(View::plain(self.merge(&node.name, tensor, statistics, Kernel::MergeVector(what))?)))
-    }
-
-    /// The pass of a pool that waited.
-    pub(super) fn pool(&mut self, id: NodeId, (tensor, what): (usize, Reduction)) -> Result<usize, PlanError> {
-        let node = self.graph.node(id);
-        let out = self.tensor(&node.name, node.shape)?;
-        let draw = self.pool_draw(out, 0, (tensor, what), Region::Whole);
-        self.emit(&node.name, out, vec![draw]);
-        Ok(out)
-    }
-
-    /// Writes the means or maxima of a tensor's channels from value `first` of a vector on.
-    fn pool_draw(&self, out: usize, first: usize, (tensor, what): (usize, Reduction), region: Region) -> DrawSpec {
-        let params = ReduceParams { first: first as i32, ..self.reduce_params(out, tensor) };
-        let params = ParamBlock::new(&params, &[Some(out), Some(tensor)]);
-        let kernel = Kernel::Pool { a: self.layout(tensor).arrangement, what };
-        DrawSpec { kernel, textures: self.planes(BIND_A, tensor), region, params }
-    }
-
-    /// Vectors one behind the other.
-    pub(super) fn concat_vectors(&mut self, id: NodeId) -> Result<usize, PlanError> {
-        let graph = self.graph;
-        let node = graph.node(id);
-        let mut sources = Vec::new();
-        for input in &node.inputs {
-            // Drawn here even if another reader has it, too: that is one pass less than moving it.
-            let pool = self.pools.get(&input.0).copied();
-            let part = if pool.is_none() { Some(self.single(*input)?) } else { None };
-            sources.push((graph.node(*input).shape.channels, pool, part));
-        }
-        let out = self.tensor(&node.name, node.shape)?;
-        let mut first = 0;
-        let mut draws = Vec::new();
-        for (channels, pool, part) in sources {
-            let region = Region::Tiles(first..first + channels);
-            draws.extend(pool.map(|pool| self.pool_draw(out, first, pool, region.clone())));
-            draws.extend(part.map(|part| self.combine_draw(out, (Term::new(part, first), None, None), false, region)));
-            first += channels;
-        }
-        self.emit(&node.name, out, draws);
-        Ok(out)
     }
 
     /// Coefficients `(0, weight, 0)` of a tensor's channels.
@@ -201,7 +146,7 @@ impl Lowering<'_> {
     }
 
     /// Parameters of a fragment that reads a whole channel.
-    fn reduce_params(&self, out: usize, tensor: usize) -> ReduceParams {
+    pub(super) fn reduce_params(&self, out: usize, tensor: usize) -> ReduceParams {
         let source = self.layout(tensor);
         ReduceParams {
             out: self.layout(out).uniform(),
@@ -214,7 +159,7 @@ impl Lowering<'_> {
     }
 
     /// Mean and M2 of chunks of each channel.
-    fn moments(&mut self, tensor: usize) -> Result<usize, PlanError> {
+    pub(super) fn moments(&mut self, tensor: usize) -> Result<usize, PlanError> {
         if let Some(moments) = self.statistics(tensor).moments {
             return Ok(moments);
         }
@@ -223,7 +168,7 @@ impl Lowering<'_> {
         Ok(moments)
     }
 
-    fn maxima(&mut self, tensor: usize) -> Result<usize, PlanError> {
+    pub(super) fn maxima(&mut self, tensor: usize) -> Result<usize, PlanError> {
         if let Some(maxima) = self.statistics(tensor).maxima {
             return Ok(maxima);
         }
@@ -255,7 +200,13 @@ impl Lowering<'_> {
     }
 
     /// Statistics of chunks to a vector.
-    fn merge(&mut self, name: &str, tensor: usize, statistics: usize, kernel: Kernel) -> Result<usize, PlanError> {
+    pub(super) fn merge(
+        &mut self,
+        name: &str,
+        tensor: usize,
+        statistics: usize,
+        kernel: Kernel,
+    ) -> Result<usize, PlanError> {
         let source = self.layout(tensor);
         let shape = Shape { channels: self.tensors[tensor].shape.channels, height: 1, width: 1 };
         let out = self.tensor(name, shape)?;
@@ -328,10 +279,6 @@ impl Lowering<'_> {
         self.emit(name, out, vec![DrawSpec { kernel, textures, region: Region::Whole, params }]);
         Ok(out)
     }
-}
-
-fn reduction(op: &Op) -> Reduction {
-    if *op == Op::GlobalMaxPool { Reduction::Maximum } else { Reduction::Moments }
 }
 
 /// Rows of texels that one fragment reduces: a quarter of them, if those are not too many.
