@@ -7,6 +7,7 @@
 use std::fmt::Write;
 
 use super::planes::{lane, narrow, widen};
+use crate::plan::WEIGHT_TEXTURE_WIDTH;
 use crate::plan::format::Arrangement;
 use crate::plan::kernel::{Affine, Operand, Read};
 
@@ -33,6 +34,25 @@ impl WeightRuns {
         let lanes = if out_quad > 2 { 4 } else { out_quad };
         Self { steps, rows, lanes, texels: (rows * kernel * quad * lanes).div_ceil(4) }
     }
+}
+
+impl WeightRuns {
+    /// Where the weights of the `nth` (tap, input lane) are, by [`weight_texel`]'s names.
+    fn weight(&self, nth: usize) -> String {
+        let scalar = nth * self.lanes;
+        let texel = format!("w_{}", scalar / 4);
+        match self.lanes {
+            4 => texel,
+            2 => format!("{texel}.{}", if scalar.is_multiple_of(4) { "xy" } else { "zw" }),
+            _ => lane(&texel, scalar % 4),
+        }
+    }
+}
+
+/// Loads texel `i` of a run of weights.
+fn weight_texel(i: usize) -> String {
+    let at = i as f32 / WEIGHT_TEXTURE_WIDTH as f32;
+    format!("    let w_{i} = weight_at(w + vec2<f32>({at:?}, 0.0));\n")
 }
 
 /// A convolution's geometry.
@@ -68,7 +88,7 @@ impl Axis {
         // Twice an odd side's half is one more than the side.
         offset < 0
             || offset >= self.step as isize
-            || self.step % (self.phases * self.up) != 0
+            || !self.step.is_multiple_of(self.phases * self.up)
             || (self.stride == 2 && self.phases == 1)
     }
 
@@ -189,32 +209,39 @@ impl Window<'_> {
         text
     }
 
-    /// Every tap's weights times the window's pixels.
+    /// Every tap's weights times the window's pixels. Where a tap's weights fill whole texels they are loaded beside it,
+    /// which leaves more registers than loading all of them first.
     fn taps(&self, operand: &Operand, runs: &WeightRuns) -> String {
         let mut text = String::new();
         let quad = operand.arrangement.quad;
-        for i in 0..runs.texels {
-            let at = i as f32 / super::super::WEIGHT_TEXTURE_WIDTH as f32;
-            _ = writeln!(text, "    let w_{i} = weight_at(w + vec2<f32>({at:?}, 0.0));");
+        let beside = runs.lanes == 4;
+        if !beside {
+            (0..runs.texels).for_each(|i| text += &weight_texel(i));
         }
-        let [px, py] = self.out.phases;
         for ky in 0..runs.rows {
             for kx in 0..self.kernel {
-                let weight = |l: usize| {
-                    let scalar = ((ky * self.kernel + kx) * quad + l) * runs.lanes;
-                    let texel = format!("w_{}", scalar / 4);
-                    match runs.lanes {
-                        4 => texel,
-                        2 => format!("{texel}.{}", if scalar % 4 == 0 { "xy" } else { "zw" }),
-                        _ => lane(&texel, scalar % 4),
-                    }
-                };
-                for (p, (j, i)) in (0..py).flat_map(|j| (0..px).map(move |i| (j, i))).enumerate() {
-                    let v = format!("v_{}_{}", self.stride * j + ky, self.stride * i + kx);
-                    let products: Vec<String> = (0..quad).map(|l| format!("{} * {}", weight(l), lane(&v, l))).collect();
-                    _ = writeln!(text, "    t_{p} += {};", products.join(" + "));
+                let tap = ky * self.kernel + kx;
+                if beside {
+                    text += "    {\n";
+                    (tap * quad..(tap + 1) * quad).for_each(|i| text += &weight_texel(i));
+                }
+                text += &self.tap((kx, ky), quad, |l| runs.weight(tap * quad + l));
+                if beside {
+                    text += "    }\n";
                 }
             }
+        }
+        text
+    }
+
+    /// One tap of all pixels of the block; `weight` names the weights of an input lane.
+    fn tap(&self, (kx, ky): (usize, usize), quad: usize, weight: impl Fn(usize) -> String) -> String {
+        let mut text = String::new();
+        let [px, py] = self.out.phases;
+        for (p, (j, i)) in (0..py).flat_map(|j| (0..px).map(move |i| (j, i))).enumerate() {
+            let v = format!("v_{}_{}", self.stride * j + ky, self.stride * i + kx);
+            let products: Vec<String> = (0..quad).map(|l| format!("{} * {}", weight(l), lane(&v, l))).collect();
+            _ = writeln!(text, "    t_{p} += {};", products.join(" + "));
         }
         text
     }
