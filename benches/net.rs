@@ -32,7 +32,7 @@ use bevy_toonface::ecs::Progress;
 use bevy_toonface::gpu::{CartoonChains, ChainInfo};
 use bevy_toonface::model::Model;
 use bevy_toonface::prelude::*;
-use clap::Parser;
+use clap::{Parser, ValueEnum};
 use headless::{Headless, HeadlessApp, run_until};
 use nets::{Net, nets};
 use serde_json::json;
@@ -47,6 +47,9 @@ struct Args {
     /// Faces in a batch.
     #[arg(long, value_delimiter = ',', default_values_t = [1, 8])]
     faces: Vec<usize>,
+    /// Texture formats of activations.
+    #[arg(long, value_delimiter = ',', value_enum, default_values_t = [Format::R32float, Format::Rgba32float, Format::Rgba16float])]
+    formats: Vec<Format>,
     /// Apps that are started for each row.
     #[arg(long, default_value_t = 3)]
     repeats: usize,
@@ -62,6 +65,24 @@ struct Args {
     /// What `cargo bench` adds.
     #[arg(long, hide = true)]
     bench: bool,
+}
+
+/// [`TensorFormat`] as an argument.
+#[derive(ValueEnum, Debug, Clone, Copy)]
+enum Format {
+    R32float,
+    Rgba32float,
+    Rgba16float,
+}
+
+impl From<Format> for TensorFormat {
+    fn from(format: Format) -> Self {
+        match format {
+            Format::R32float => Self::R32Float,
+            Format::Rgba32float => Self::Rgba32Float,
+            Format::Rgba16float => Self::Rgba16Float,
+        }
+    }
 }
 
 /// What was measured of a network, in milliseconds.
@@ -90,26 +111,34 @@ fn run(args: &Args) -> Result<(), String> {
             continue;
         }
         let model = (net.model)();
-        for faces in &args.faces {
+        let rows = args.faces.iter().flat_map(|faces| args.formats.iter().map(move |format| (faces, format)));
+        for (faces, format) in rows {
             let mut times = Times::default();
             let mut last = None;
             for _ in 0..args.repeats.max(1) {
-                last = Some(measure(&model, *faces, args, &mut times)?);
+                last = Some(measure(&model, (*faces, (*format).into()), args, &mut times)?);
             }
             let Some((chain, adapter)) = last else { continue };
             if !args.json && std::mem::take(&mut head) {
-                println!("{adapter}\n\n| network | faces | passes | first | update | best | record | encode |");
-                println!("|---|---|---|---|---|---|---|---|");
+                println!(
+                    "{adapter}\n\n| network | format | faces | passes | first | update | best | record | encode |"
+                );
+                println!("|---|---|---|---|---|---|---|---|---|");
             }
-            print(&net, *faces, args, times, &chain, &adapter);
+            print(&net, (*faces, (*format).into()), args, times, &chain, &adapter);
         }
     }
     Ok(())
 }
 
 /// One app: its first cartoon, then updates.
-fn measure(model: &Model, faces: usize, args: &Args, times: &mut Times) -> Result<(ChainInfo, String), String> {
-    let plugin = ToonfacePlugin { max_batch: faces, ..default() };
+fn measure(
+    model: &Model,
+    (faces, format): (usize, TensorFormat),
+    args: &Args,
+    times: &mut Times,
+) -> Result<(ChainInfo, String), String> {
+    let plugin = ToonfacePlugin { max_batch: faces, format, ..default() };
     let mut app = Headless { webgl2: args.webgl2, plugin, ..default() }.start()?;
     app.insert_resource(CartoonBudget { frames_in_flight: 1, ..CartoonBudget::UNLIMITED });
     let adapter = app.world().resource::<RenderAdapterInfo>().name.clone();
@@ -175,7 +204,14 @@ fn chain(app: &App) -> Result<ChainInfo, String> {
     app.world().resource::<CartoonChains>().0.first().cloned().ok_or_else(|| "no chain of passes was made".into())
 }
 
-fn print(net: &Net, faces: usize, args: &Args, mut times: Times, chain: &ChainInfo, adapter: &str) {
+fn print(
+    net: &Net,
+    (faces, format): (usize, TensorFormat),
+    args: &Args,
+    mut times: Times,
+    chain: &ChainInfo,
+    adapter: &str,
+) {
     let median = |list: &mut Vec<f32>| {
         list.sort_by(f32::total_cmp);
         list.get(list.len() / 2).copied().unwrap_or_default()
@@ -186,14 +222,14 @@ fn print(net: &Net, faces: usize, args: &Args, mut times: Times, chain: &ChainIn
     let passes = chain.passes + 1 + faces;
     if args.json {
         let line = json!({
-            "network": net.name, "faces": faces, "adapter": adapter, "webgl2": args.webgl2, "passes": passes,
+            "network": net.name, "format": format!("{format:?}"), "faces": faces, "adapter": adapter, "webgl2": args.webgl2, "passes": passes,
             "pipelines": chain.pipelines, "slot_bytes": chain.slot_bytes, "weight_bytes": chain.weight_bytes,
             "first_ms": first, "update_ms": update, "best_ms": best, "record_ms": record, "encode_ms": encode,
         });
         println!("{line}");
     } else {
         println!(
-            "| {} | {faces} | {passes} | {first:.0} | {update:.1} | {best:.1} | {record:.2} | {encode:.2} |",
+            "| {} | {format:?} | {faces} | {passes} | {first:.0} | {update:.1} | {best:.1} | {record:.2} | {encode:.2} |",
             net.name
         );
     }

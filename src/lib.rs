@@ -65,8 +65,11 @@ pub struct ToonfacePlugin {
     pub max_batch: usize,
     /// Planes a tensor is spread over at most: 4 or 8. Default 8; devices with fewer colour attachments get 4.
     pub max_planes: usize,
-    /// Texture format of activations. Default [`TensorFormat::R32Float`].
+    /// Texture format of activations. Default [`TensorFormat::R32Float`]; the README says which is best where.
     pub format: TensorFormat,
+    /// Whether weights are stored in halves on the device, which halves their memory. Default false. Loses nothing with
+    /// a package that is stored in f16, but for weights that are multiplied together beforehand.
+    pub half_weights: bool,
 }
 
 impl ToonfacePlugin {
@@ -76,7 +79,13 @@ impl ToonfacePlugin {
 
 impl Default for ToonfacePlugin {
     fn default() -> Self {
-        Self { model: Self::BUNDLED_MODEL.into(), max_batch: 8, max_planes: 8, format: TensorFormat::default() }
+        Self {
+            model: Self::BUNDLED_MODEL.into(),
+            max_batch: 8,
+            max_planes: 8,
+            format: TensorFormat::default(),
+            half_weights: false,
+        }
     }
 }
 
@@ -87,7 +96,12 @@ impl Plugin for ToonfacePlugin {
         let settings = CartoonSettings { model: self.model.clone(), device_fault: None };
         app.add_plugins((
             CartoonPlugin { settings },
-            CartoonRenderPlugin { max_planes: self.max_planes, format: self.format, max_batch: self.max_batch },
+            CartoonRenderPlugin {
+                max_planes: self.max_planes,
+                format: self.format,
+                half_weights: self.half_weights,
+                max_batch: self.max_batch,
+            },
         ));
         // Models that start loading now wait for the loader, which has to know the device.
         app.preregister_asset_loader::<CartoonModelLoader>(&["cartoon.ron"]);

@@ -39,6 +39,9 @@ pub struct Args {
     /// Texture format of activations.
     #[arg(long, value_enum, default_value_t = Format::R32float)]
     pub format: Format,
+    /// Store weights in halves on the GPU.
+    #[arg(long)]
+    pub half_weights: bool,
     /// Ask the device for no more than WebGL2's limits.
     #[arg(long)]
     pub webgl2: bool,

@@ -40,7 +40,13 @@ fn stylize(args: &Args) -> Result<(), String> {
     // A wrong model is told before a GPU is looked for.
     let model = args.model.as_ref().map(|path| Model::load(path)).transpose().map_err(|e| e.to_string())?;
     let batch = args.faces.unwrap_or(ToonfacePlugin::default().max_batch).max(1);
-    let plugin = ToonfacePlugin { max_batch: batch, max_planes: args.planes, format: args.format.into(), ..default() };
+    let plugin = ToonfacePlugin {
+        max_batch: batch,
+        max_planes: args.planes,
+        format: args.format.into(),
+        half_weights: args.half_weights,
+        ..default()
+    };
     let mut app = Headless { webgl2: args.webgl2, plugin, ..default() }.start()?;
     // Cartoons and nothing else; and one update at a time, so that the times are those of single updates.
     app.insert_resource(CartoonBudget { frames_in_flight: 1, ..CartoonBudget::UNLIMITED });

@@ -5,13 +5,14 @@ use bevy::prelude::default;
 use bevy::render::render_resource::{
     BindGroup, BindGroupEntry, BindingResource, Buffer, BufferBinding, BufferInitDescriptor, BufferSize, BufferUsages,
     CachedRenderPipelineId, Extent3d, Sampler, SamplerDescriptor, TexelCopyBufferLayout, Texture, TextureDescriptor,
-    TextureDimension, TextureFormat, TextureUsages, TextureView, TextureViewDescriptor,
+    TextureDimension, TextureUsages, TextureView, TextureViewDescriptor,
 };
 use bevy::render::renderer::{RenderDevice, RenderQueue};
 
 use super::pipelines::{PipelineQueue, Pipelines, texture_format};
+use super::readback::texel_bytes;
 use crate::plan::kernel::{BIND_PARAMS, BIND_SAMPLER};
-use crate::plan::{Plan, Rect, TextureRef, WEIGHT_TEXTURE_WIDTH};
+use crate::plan::{Plan, Rect, TensorFormat, TextureRef, WEIGHT_TEXTURE_WIDTH};
 
 /// Size of the window of the parameter buffer that a draw sees: no block is longer.
 const PARAMS_WINDOW: u64 = 512;
@@ -166,18 +167,22 @@ fn params_entry(params: &Buffer) -> BindGroupEntry<'_> {
 fn upload_weights(plan: &Plan, context: &ChainContext, label: &str) -> TextureView {
     let size =
         Extent3d { width: WEIGHT_TEXTURE_WIDTH as u32, height: plan.weights.height() as u32, depth_or_array_layers: 1 };
+    let format = if plan.options.half_weights { TensorFormat::Rgba16Float } else { TensorFormat::Rgba32Float };
     let texture = context.device.create_texture(&TextureDescriptor {
         label: Some(label),
         size,
         mip_level_count: 1,
         sample_count: 1,
         dimension: TextureDimension::D2,
-        format: TextureFormat::Rgba32Float,
+        format: texture_format(format),
         usage: TextureUsages::TEXTURE_BINDING | TextureUsages::COPY_DST,
         view_formats: &[],
     });
-    let layout = TexelCopyBufferLayout { offset: 0, bytes_per_row: Some(16 * size.width), rows_per_image: None };
-    context.queue.write_texture(texture.as_image_copy(), bytemuck::cast_slice(&plan.weights.texels), layout, size);
+    let bytes_per_row = Some(format.bytes() as u32 * size.width);
+    let layout = TexelCopyBufferLayout { offset: 0, bytes_per_row, rows_per_image: None };
+    let texels = plan.weights.texels.as_flattened();
+    let bytes = texel_bytes(format, texels);
+    context.queue.write_texture(texture.as_image_copy(), &bytes, layout, size);
     texture.create_view(&TextureViewDescriptor::default())
 }
 

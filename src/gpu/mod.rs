@@ -46,6 +46,8 @@ pub struct CartoonRenderPlugin {
     pub max_planes: usize,
     /// Texture format of activations.
     pub format: TensorFormat,
+    /// Whether weights are stored in halves on the device.
+    pub half_weights: bool,
     /// Most pictures in a batch.
     pub max_batch: usize,
 }
@@ -68,6 +70,7 @@ impl Plugin for CartoonRenderPlugin {
             .insert_resource(prepare::ChainSettings {
                 limits: support.limits,
                 format: self.format,
+                half_weights: self.half_weights,
                 max_batch: self.max_batch.clamp(1, 64),
             })
             .init_resource::<exchange::Exchange>()

@@ -27,6 +27,7 @@ use crate::plan::{Plan, PlanLimits, PlanOptions, TensorFormat};
 pub(super) struct ChainSettings {
     pub limits: PlanLimits,
     pub format: TensorFormat,
+    pub half_weights: bool,
     pub max_batch: usize,
 }
 
@@ -178,8 +179,8 @@ fn ensure_chain(
     }
     let outputs = chain_outputs(&key.1);
     let name = &model.model.manifest.name;
-    let ChainSettings { limits, format, .. } = *params.settings;
-    let plan = Plan::new(&model.model, PlanOptions { limits, format, batch, outputs })
+    let ChainSettings { limits, format, half_weights, .. } = *params.settings;
+    let plan = Plan::new(&model.model, PlanOptions { limits, format, half_weights, batch, outputs })
         .map_err(|e| CartoonError::Plan { model: name.clone(), reason: e.to_string() })?;
     let batch = plan.options.batch;
     let pictures = picture_buffer(&params.device, batch, &format!("bevy_toonface/{name}/pictures"));

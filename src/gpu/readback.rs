@@ -1,5 +1,6 @@
 //! Tensors from the GPU to the CPU, for tools and tests. Never in the way of a frame.
 
+use std::borrow::Cow;
 use std::sync::{Arc, Mutex};
 
 use bevy::prelude::*;
@@ -171,9 +172,10 @@ pub(super) fn upload(chain: &Chain, item: usize, tensor: &Tensor, queue: &Render
     }
 }
 
-fn texel_bytes(format: TensorFormat, values: &[f32]) -> Vec<u8> {
+/// Values as the bytes of texels.
+pub(super) fn texel_bytes(format: TensorFormat, values: &[f32]) -> Cow<'_, [u8]> {
     match format {
-        TensorFormat::R32Float | TensorFormat::Rgba32Float => values.iter().flat_map(|v| v.to_le_bytes()).collect(),
+        TensorFormat::R32Float | TensorFormat::Rgba32Float => Cow::Borrowed(bytemuck::cast_slice(values)),
         TensorFormat::Rgba16Float => values.iter().flat_map(|v| f16::from_f32(*v).to_le_bytes()).collect(),
     }
 }

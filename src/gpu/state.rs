@@ -147,7 +147,7 @@ impl ChainState {
             bind_groups: self.chain.bind_group_count(),
             slot_bytes: plan.slot_bytes(),
             live_bytes: plan.live_bytes,
-            weight_bytes: plan.weights.bytes(),
+            weight_bytes: plan.weight_bytes(),
             record_ms: self.record_ms,
             encode_ms: self.encode_ms,
             table: self.table.clone(),

@@ -43,6 +43,8 @@ pub struct PlanOptions {
     pub limits: PlanLimits,
     /// Texture format of activations.
     pub format: TensorFormat,
+    /// Whether weights are stored in halves on the device: half the memory, 11 significant bits.
+    pub half_weights: bool,
     /// Pictures in one chain of passes, at least 1.
     pub batch: usize,
     /// Results to keep, by name: `output` is the cartoon, the graph's other outputs are taps, `input` is the picture.
@@ -56,6 +58,7 @@ impl Default for PlanOptions {
         Self {
             limits: PlanLimits::default(),
             format: TensorFormat::default(),
+            half_weights: false,
             batch: 1,
             outputs: vec!["output".into()],
         }
@@ -112,6 +115,11 @@ impl Plan {
     /// Bytes of all slots.
     pub fn slot_bytes(&self) -> usize {
         self.slots.iter().map(Slot::bytes).sum()
+    }
+
+    /// Bytes of the weight texture on the device.
+    pub fn weight_bytes(&self) -> usize {
+        if self.options.half_weights { self.weights.bytes() / 2 } else { self.weights.bytes() }
     }
 
     /// The tensor of a result.

@@ -22,7 +22,7 @@ impl fmt::Display for Plan {
             self.slots.len(),
             self.slot_bytes() as f64 / MIB,
             self.live_bytes as f64 / MIB,
-            self.weights.bytes() as f64 / MIB,
+            self.weight_bytes() as f64 / MIB,
             self.params.len() as f64 / 1024.0,
         )?;
         writeln!(f, "{:>4}  {:<36} {:<28} {:>14} {:>11} {:>5}", "pass", "node", "kernel", "shape", "texture", "draws")?;

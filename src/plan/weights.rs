@@ -24,7 +24,7 @@ impl PackedWeights {
         self.texels.len() / WEIGHT_TEXTURE_WIDTH
     }
 
-    /// Bytes of the texture.
+    /// Bytes of the texels in f32.
     pub fn bytes(&self) -> usize {
         std::mem::size_of_val(self.texels.as_slice())
     }

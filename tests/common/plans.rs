@@ -48,7 +48,13 @@ pub fn options(model: &Model) -> Vec<PlanOptions> {
     let mut list = Vec::new();
     for (limits, format) in targets() {
         for batch in batches(format).iter().copied() {
-            list.extend(output_choices(model).map(|outputs| PlanOptions { limits, format, batch, outputs }));
+            list.extend(output_choices(model).map(|outputs| PlanOptions {
+                limits,
+                format,
+                batch,
+                outputs,
+                ..PlanOptions::default()
+            }));
         }
     }
     list

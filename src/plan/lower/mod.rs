@@ -70,7 +70,7 @@ struct Lowering<'a> {
 
 /// Lowers the part of a model's graph that the results `outputs` need.
 pub(super) fn lower<'a>(model: &'a Model, options: &PlanOptions) -> Result<Lowered<'a>, PlanError> {
-    let PlanOptions { limits, format, batch, ref outputs } = *options;
+    let PlanOptions { limits, format, batch, ref outputs, .. } = *options;
     let graph = &model.graph;
     let wanted = outputs.iter().map(|name| find_output(graph, name)).collect::<Result<Vec<_>, _>>()?;
     let alive = reachable(graph, &wanted);
