@@ -1,5 +1,5 @@
 // color = mix(picture, (tensor + 1) / 2 resized to the picture, strength); alpha is the picture's.
-// In: the network's output, S x S RGBA texels in -1..1, and the picture. Out: linear colour of the picture's size.
+// In: the network's output, 3 x S x S in -1..1, a pixel a texel, and the picture. Out: linear colour of the picture's size.
 // Defs: NO_SOURCE (there is no picture: opaque, the cartoon alone).
 #import bevy_toonface::lib::color::{encode_srgb, decode_srgb}
 #import bevy_toonface::lib::layout::origin
@@ -9,11 +9,11 @@
 #ifndef NO_SOURCE
 @group(0) @binding(1) var source: texture_2d<f32>;
 #endif
-@group(0) @binding(8) var drawn: texture_2d<f32>;
+
+//@ planes
 
 // The cartoon at a point of the network's square, in texels, encoded.
 fn cartoon(center: vec2<f32>) -> vec3<f32> {
-    let base = origin(picture.item, 0, picture.tensor);
     let across = taps(center.x, 1.0 / picture.scale);
     let down = taps(center.y, 1.0 / picture.scale);
     var sum = vec4<f32>(0.0);
@@ -21,8 +21,7 @@ fn cartoon(center: vec2<f32>) -> vec3<f32> {
         for (var i = 0; i < across.count; i++) {
             let weight = tap_weight(across, i) * tap_weight(down, j);
             let inside = clamp(vec2<i32>(tap_index(across, i), tap_index(down, j)), vec2<i32>(0), picture.tensor.tile - 1);
-            let at = base + inside;
-            sum += weight * vec4<f32>(textureLoad(drawn, at, 0).rgb, 1.0);
+            sum += weight * vec4<f32>(drawn(picture.item, inside), 1.0);
         }
     }
     return 0.5 * sum.rgb / max(sum.a, 1e-6) + 0.5;

@@ -33,9 +33,10 @@ pub(super) fn ready_pipelines(
 ) -> Result<Option<EndPipelines>, CartoonError> {
     let queue = params.queue();
     let plan = &state.chain.plan;
+    let Some(picture) = plan.picture.map(|tensor| plan.tensors[tensor].layout.arrangement) else { return Ok(None) };
     let ends = EndPipelines {
         encode: pipelines.encode(plan.input().layout.arrangement, &queue),
-        composite: [false, true].map(|source| pipelines.composite(source, &queue)),
+        composite: [false, true].map(|source| pipelines.composite(picture, source, &queue)),
     };
     let mut ready = params.ready(ends.encode.id, || "encode".into())?;
     for composite in &ends.composite {

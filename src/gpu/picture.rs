@@ -84,7 +84,7 @@ impl Ends<'_> {
         let layout = self.cache.get_bind_group_layout(&pipeline.layout);
         let mut entries = vec![self.params()];
         entries.extend(source.map(|source| view(BIND_SOURCE, source)));
-        entries.extend(chain.planes(tensor).map(|plane| view(BIND_A, plane)));
+        entries.extend(chain.planes(tensor).zip(BIND_A..).map(|(plane, binding)| view(binding, plane)));
         self.device.create_bind_group("bevy_toonface/composite", &layout, &entries)
     }
 

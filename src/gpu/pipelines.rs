@@ -14,9 +14,8 @@ use bevy::render::render_resource::{
 };
 use bevy::shader::{Shader, ShaderCacheError, ShaderDefVal};
 
-use super::shaders::Shaders;
 use crate::plan::kernel::{BIND_A, BIND_PARAMS, BIND_SAMPLER};
-use crate::plan::{Arrangement, Kernel, TensorFormat, encode_source};
+use crate::plan::{Arrangement, Kernel, TensorFormat, composite_source, encode_source};
 
 /// Format of the output image.
 const OUTPUT_FORMAT: TextureFormat = TextureFormat::Rgba8UnormSrgb;
@@ -39,7 +38,7 @@ pub(super) struct Pipelines {
     /// Picture to tensor.
     encode: HashMap<Arrangement, Pipeline>,
     /// Tensor to picture, with and without a picture below.
-    composite: [Option<Pipeline>; 2],
+    composite: HashMap<(Arrangement, bool), Pipeline>,
     /// Shaders that were written for a kernel and that the cache has not got yet.
     written: Vec<(AssetId<Shader>, Shader)>,
 }
@@ -70,7 +69,6 @@ fn new_shader_handle() -> Handle<Shader> {
 /// Where pipelines are queued.
 pub(super) struct PipelineQueue<'a> {
     pub cache: &'a PipelineCache,
-    pub shaders: &'a Shaders,
     pub fullscreen: &'a FullscreenShader,
 }
 
@@ -104,16 +102,18 @@ impl Pipelines {
         encode.entry(tensor).or_insert_with(make).clone()
     }
 
-    /// `source`: whether there is a picture to blend over.
-    pub fn composite(&mut self, source: bool, queue: &PipelineQueue) -> Pipeline {
+    /// `tensor`: how the picture of the output is arranged; `source`: whether there is a picture to blend over.
+    pub fn composite(&mut self, tensor: Arrangement, source: bool, queue: &PipelineQueue) -> Pipeline {
+        let Self { composite, written, .. } = self;
         let make = || {
             let mut entries = vec![uniform(BIND_PARAMS)];
             entries.extend(source.then(|| texture(BIND_SOURCE)));
-            entries.push(texture(BIND_A));
+            entries.extend((BIND_A..).take(tensor.planes()).map(texture));
             let defs = if source { Vec::new() } else { vec![ShaderDefVal::from("NO_SOURCE")] };
-            queue.queue("composite", queue.shaders.get("io/composite.wgsl"), defs, &entries, &[OUTPUT_FORMAT])
+            let shader = write(written, composite_source(&tensor), "io/composite.wgsl");
+            queue.queue("composite", shader, defs, &entries, &[OUTPUT_FORMAT])
         };
-        self.composite[usize::from(source)].get_or_insert_with(make).clone()
+        composite.entry((tensor, source)).or_insert_with(make).clone()
     }
 }
 

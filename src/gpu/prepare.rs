@@ -16,7 +16,6 @@ use super::model::RenderCartoonModel;
 use super::picture::picture_buffer;
 use super::pipelines::{PipelineQueue, Pipelines, readiness};
 use super::schedule::{Allowance, Costs};
-use super::shaders::Shaders;
 use super::state::{ChainKey, ChainState, Chains};
 use super::timer::Timer;
 use crate::ecs::{CartoonBudget, CartoonError};
@@ -37,7 +36,6 @@ pub(super) struct PrepareParams<'w> {
     pub device: Res<'w, RenderDevice>,
     pub queue: Res<'w, RenderQueue>,
     pub cache: Res<'w, PipelineCache>,
-    shaders: Res<'w, Shaders>,
     fullscreen: Res<'w, FullscreenShader>,
     models: Res<'w, RenderAssets<RenderCartoonModel>>,
     pub images: Res<'w, RenderAssets<GpuImage>>,
@@ -222,7 +220,7 @@ fn chain_outputs(taps: &[String]) -> Vec<String> {
 
 impl PrepareParams<'_> {
     pub fn queue(&self) -> PipelineQueue<'_> {
-        PipelineQueue { cache: &self.cache, shaders: &self.shaders, fullscreen: &self.fullscreen }
+        PipelineQueue { cache: &self.cache, fullscreen: &self.fullscreen }
     }
 
     /// Whether a pipeline has compiled.

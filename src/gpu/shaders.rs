@@ -4,7 +4,6 @@
 use std::path::{Path, PathBuf};
 
 use bevy::asset::io::embedded::EmbeddedAssetRegistry;
-use bevy::platform::collections::HashMap;
 use bevy::prelude::*;
 use bevy::shader::Shader;
 
@@ -24,19 +23,12 @@ shader_table![
     "lib/nearest.wgsl",
     "lib/picture.wgsl",
     "lib/weights.wgsl",
-    "io/composite.wgsl",
 ];
 
 /// Handles of all shader files: they stay loaded, so that imports are found.
 #[derive(Resource, Debug, Clone)]
-pub(super) struct Shaders(HashMap<&'static str, Handle<Shader>>);
-
-impl Shaders {
-    /// The shader of a file of the table; the default handle for any other path.
-    pub fn get(&self, path: &str) -> Handle<Shader> {
-        self.0.get(path).cloned().unwrap_or_default()
-    }
-}
+#[expect(dead_code, reason = "it only keeps the handles")]
+pub(super) struct Shaders(Vec<Handle<Shader>>);
 
 /// Puts the files where the asset server finds them: `embedded://bevy_toonface/shaders/...`.
 pub(super) fn embed(app: &mut App) {
@@ -48,7 +40,7 @@ pub(super) fn embed(app: &mut App) {
 }
 
 pub(super) fn load(app: &App) -> Shaders {
-    let Some(assets) = app.world().get_resource::<AssetServer>() else { return Shaders(HashMap::default()) };
-    let load = |path: &&'static str| assets.load(format!("embedded://bevy_toonface/shaders/{path}"));
-    Shaders(SHADERS.iter().map(|(path, _)| (*path, load(path))).collect())
+    let Some(assets) = app.world().get_resource::<AssetServer>() else { return Shaders(Vec::new()) };
+    let load = |path: &str| assets.load(format!("embedded://bevy_toonface/shaders/{path}"));
+    Shaders(SHADERS.iter().map(|(path, _)| load(path)).collect())
 }

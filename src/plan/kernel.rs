@@ -131,11 +131,6 @@ pub enum Kernel {
         /// The result.
         out: Arrangement,
     },
-    /// Three channels to one texel a pixel, for what shows the picture.
-    Picture {
-        /// The tensor.
-        a: Arrangement,
-    },
     /// Statistics of chunks of each channel.
     Reduce {
         /// The tensor.
@@ -180,7 +175,6 @@ impl Kernel {
         match self {
             Self::Conv { .. } => "ops/conv.wgsl",
             Self::Combine { .. } => "ops/combine.wgsl",
-            Self::Picture { .. } => "ops/picture.wgsl",
             Self::Reduce { .. } => "ops/reduce.wgsl",
             Self::Norm { .. } => "ops/norm.wgsl",
             Self::Pool { .. } => "ops/pool.wgsl",
@@ -199,7 +193,6 @@ impl Kernel {
             Self::Conv { out, .. } | Self::Combine { out, .. } | Self::ChannelSum { out, .. } => {
                 vec![out.format; out.planes()]
             }
-            Self::Picture { a } => vec![picture_format(a.format)],
             Self::Reduce { what: Reduction::Moments, .. } => vec![TensorFormat::Rgba32Float; 2],
             Self::Reduce { .. } | Self::Norm { .. } | Self::Coefficients(_) | Self::Scale => {
                 vec![TensorFormat::Rgba32Float]
@@ -245,11 +238,9 @@ impl Kernel {
                 list.sort_unstable();
                 list
             }
-            Self::Picture { a }
-            | Self::Reduce { a, .. }
-            | Self::Norm { a }
-            | Self::Pool { a, .. }
-            | Self::ChannelSum { a, .. } => planes(BIND_A, a).collect(),
+            Self::Reduce { a, .. } | Self::Norm { a } | Self::Pool { a, .. } | Self::ChannelSum { a, .. } => {
+                planes(BIND_A, a).collect()
+            }
             Self::MergeVector(Reduction::Maximum) => vec![BIND_A],
             Self::MergeVector(Reduction::Moments) | Self::Coefficients(Norm::Instance) => vec![BIND_A, BIND_A + 1],
             Self::Coefficients(Norm::Layer) => vec![BIND_WEIGHTS, BIND_A, BIND_A + 1],
@@ -258,14 +249,6 @@ impl Kernel {
             Self::Linear => vec![BIND_WEIGHTS, BIND_VECTOR_A],
             Self::Mix => vec![BIND_WEIGHTS, BIND_VECTOR_A, BIND_VECTOR_B],
         }
-    }
-}
-
-/// Format of the texel that shows a pixel of the picture.
-pub(super) fn picture_format(format: TensorFormat) -> TensorFormat {
-    match format {
-        TensorFormat::R32Float | TensorFormat::Rgba32Float => TensorFormat::Rgba32Float,
-        TensorFormat::Rgba16Float => TensorFormat::Rgba16Float,
     }
 }
 
@@ -313,7 +296,6 @@ impl fmt::Display for Kernel {
                 c.iter().try_for_each(|(c, read)| write!(f, "+{read}{c}"))?;
                 write!(f, ">{out}{}", if *tanh { " tanh" } else { "" })
             }
-            Self::Picture { a } => write!(f, "picture {a}"),
             Self::Reduce { a, what } => write!(f, "reduce {a} {what:?}"),
             Self::Norm { a } => write!(f, "norm {a}"),
             Self::Pool { a, what } => write!(f, "pool {a} {what:?}"),

@@ -64,9 +64,11 @@ impl Layout {
         batch: usize,
         max_size: usize,
     ) -> Option<Self> {
-        let grid_x = best_columns(tiles, tile_width, tile_height, max_size)?;
+        // Tensors of one plane are looked at, or read up-sampled; they share textures with square ones.
+        let square = arrangement.planes() == 1;
+        let grid_x = best_columns(tiles, (tile_width, tile_height), square, max_size)?;
         let rows = tiles.div_ceil(grid_x);
-        let blocks_x = best_columns(batch, grid_x * tile_width, rows * tile_height, max_size)?;
+        let blocks_x = best_columns(batch, (grid_x * tile_width, rows * tile_height), square, max_size)?;
         Some(
             Self {
                 arrangement,
@@ -191,21 +193,22 @@ pub struct LayoutUniform {
 
 /// Columns for `n` cells: no empty cell if possible, then as near as possible to the one shape that all tensors of this
 /// many texels have, so that they can take turns in a texture.
-fn best_columns(n: usize, cell_width: usize, cell_height: usize, max_size: usize) -> Option<usize> {
-    let wanted = preferred_height(n * cell_width * cell_height);
-    (1..=n)
-        .filter(|columns| columns * cell_width <= max_size && n.div_ceil(*columns) * cell_height <= max_size)
-        .min_by_key(|columns| {
+fn best_columns(n: usize, (width, height): (usize, usize), square: bool, max_size: usize) -> Option<usize> {
+    let wanted = preferred_height(n * width * height, square);
+    (1..=n).filter(|columns| columns * width <= max_size && n.div_ceil(*columns) * height <= max_size).min_by_key(
+        |columns| {
             let rows = n.div_ceil(*columns);
-            (columns * rows - n, (rows * cell_height).abs_diff(wanted), columns * cell_width)
-        })
+            (columns * rows - n, (rows * height).abs_diff(wanted), columns * width)
+        },
+    )
 }
 
 /// Software rasterisers share out a target among their threads in squares of 64 texels, so two squares are better than
 /// one; from there on, wide is as good as tall. Smaller targets are square, or twice as tall as wide.
-fn preferred_height(texels: usize) -> usize {
+fn preferred_height(texels: usize, square: bool) -> usize {
     const TWO_BINS: usize = 128;
-    (1usize << texels.max(1).ilog2().div_ceil(2)).min(TWO_BINS).max(if texels >= 32 * TWO_BINS { TWO_BINS } else { 1 })
+    let side = 1usize << texels.max(1).ilog2().div_ceil(2);
+    if square || texels < 32 * TWO_BINS { side } else { TWO_BINS }
 }
 
 #[cfg(test)]

@@ -26,7 +26,7 @@ pub use kernel::Kernel;
 pub use layout::{Layout, LayoutUniform, Rect};
 pub use limits::PlanLimits;
 pub use pass::{Draw, ParamsRef, Pass, PlannedTensor, Slot, TextureRef};
-pub use source::encode_source;
+pub use source::{composite_source, encode_source};
 pub use weights::{PackedWeights, WEIGHT_TEXTURE_WIDTH};
 
 use crate::model::Model;
@@ -86,7 +86,7 @@ pub struct Plan {
     pub input: usize,
     /// Results by name, with the index of the tensor.
     pub outputs: Vec<(String, usize)>,
-    /// Index of the tensor that has the result `output` as a picture, one RGBA texel a pixel, if that is among them.
+    /// Index of the tensor that has the result `output` as a picture, a pixel a texel, if that is among them.
     pub picture: Option<usize>,
     /// Weights of all groups.
     pub weights: PackedWeights,

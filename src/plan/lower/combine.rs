@@ -6,7 +6,7 @@ use crate::plan::kernel::{
     BIND_A, BIND_B, BIND_C, BIND_SQUARES_A, BIND_SQUARES_B, BIND_VECTOR_A, BIND_VECTOR_B, Kernel, Operand, Read,
 };
 use crate::plan::layout::LayoutUniform;
-use crate::plan::params::{CombineParams, NO_FLOOR, PlainParams};
+use crate::plan::params::{CombineParams, NO_FLOOR};
 use crate::plan::pass::{DrawSpec, ParamBlock, Region, SourceSpec};
 
 use super::{Lowering, NormSource, Part, PlanError, View};
@@ -192,7 +192,7 @@ impl Lowering<'_> {
         bindings.into_iter().zip(0..planes).map(|(b, plane)| (b, SourceSpec::Plane(norm.tensor(), plane))).collect()
     }
 
-    /// The result `output` as texels that whoever shows it samples.
+    /// The result `output` with a pixel a texel, for whoever shows it.
     pub(super) fn picture(&mut self, tensor: usize) -> Result<usize, PlanError> {
         let shape = self.tensors[tensor].shape;
         if shape.channels != 3 || shape.height != shape.width {
@@ -202,19 +202,8 @@ impl Lowering<'_> {
                 reason: format!("a cartoon has three channels and is square, this is {shape}"),
             });
         }
-        let a = self.layout(tensor).arrangement;
-        let format = crate::plan::kernel::picture_format(a.format);
-        let arrangement = Arrangement { format, ..Arrangement::QUADS };
+        let plain = Arrangement { phases: [1, 1], ..self.layout(tensor).arrangement };
         let name = format!("{}.picture", self.tensors[tensor].name);
-        let out = self.tensor_arranged(&name, shape, arrangement)?;
-        let params = PlainParams { out: self.layout(out).uniform(), a: self.layout(tensor).uniform() };
-        let textures = self.planes(BIND_A, tensor);
-        let params = ParamBlock::new(&params, &[Some(out), Some(tensor)]);
-        self.emit(
-            &name,
-            out,
-            vec![DrawSpec { kernel: Kernel::Picture { a }, textures, region: Region::Whole, params }],
-        );
-        Ok(out)
+        self.materialise_in(&name, shape, plain, &View::plain(tensor))
     }
 }

@@ -40,7 +40,6 @@ impl Lowering<'_> {
 
     /// A part as the blocks of `out` can read it, in a tensor of its own if its phases differ.
     ///
-    /// An up-sampled one lies in half the phases, so that a block reads the same phases everywhere.
     pub(super) fn readable(&mut self, part: Part, conv: Geometry, out: &Arrangement) -> Result<Part, PlanError> {
         let arrangement = self.layout(part.tensor).arrangement;
         let shape = self.tensors[part.tensor].shape;
@@ -54,25 +53,27 @@ impl Lowering<'_> {
             return self.rearranged(part, shape, apart, "apart");
         }
         if conv.stride == 1 && WeightRuns::new(conv.kernel, 1, 1).steps == 1 {
-            let halved = Arrangement { phases: out.phases.map(|n| n.div_ceil(2)), ..arrangement };
-            let divides = shape.width.is_multiple_of(halved.phases[0]) && shape.height.is_multiple_of(halved.phases[1]);
-            if divides && arrangement == halved {
-                return Ok(part);
-            }
-            if divides {
-                // Two passes where there is something to do first: the second is the same kernel for all.
-                let mut plain = Part { up: false, scale: None, ..part };
-                if !plain.is_plain() {
-                    plain = self.rearranged(plain, shape, arrangement, "plain")?;
-                }
-                let plain = Part { scale: part.scale, ..self.rearranged(plain, shape, halved, "halved")? };
-                return Ok(Part { up: true, ..plain });
-            }
+            return self.one_phase(part);
         }
         let shape = Shape { height: 2 * shape.height, width: 2 * shape.width, ..shape };
         let whole = self.arrangement(shape);
         let target = if meets(whole.phases, conv.stride) { whole } else { Arrangement { phases: [1, 1], ..whole } };
         self.rearranged(part, shape, target, "up")
+    }
+
+    /// An up-sampled part with a pixel a texel: whichever pixel a block needs, it is in the same planes.
+    fn one_phase(&mut self, part: Part) -> Result<Part, PlanError> {
+        let (arrangement, shape) = (self.layout(part.tensor).arrangement, self.tensors[part.tensor].shape);
+        let apart = Arrangement { phases: [1, 1], ..arrangement };
+        if arrangement == apart {
+            return Ok(part);
+        }
+        // Two passes where there is something to do first: the second is the same kernel for all.
+        let mut plain = Part { up: false, scale: None, ..part };
+        if !plain.is_plain() {
+            plain = self.rearranged(plain, shape, arrangement, "plain")?;
+        }
+        Ok(Part { up: true, scale: part.scale, ..self.rearranged(plain, shape, apart, "apart")? })
     }
 
     /// What a part reads as, but for its scale, in a tensor of its own.

@@ -37,7 +37,6 @@ templates![
     "ops/merge.wgsl",
     "ops/mix.wgsl",
     "ops/norm.wgsl",
-    "ops/picture.wgsl",
     "ops/pool.wgsl",
     "ops/reduce.wgsl",
     "ops/scale.wgsl",
@@ -47,6 +46,12 @@ templates![
 pub fn encode_source(out: &Arrangement) -> String {
     let template = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/shaders/io/encode.wgsl"));
     fill(template, out, &planes::targets(out), &write_targets(out))
+}
+
+/// The shader that turns a tensor that is arranged as `a`, a pixel a texel, into a picture of any size.
+pub fn composite_source(a: &Arrangement) -> String {
+    let template = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/shaders/io/composite.wgsl"));
+    fill(template, a, &planes::picture(a), "")
 }
 
 impl Kernel {
@@ -74,11 +79,9 @@ impl Kernel {
                 list.extend(b.iter().map(|(b, _)| ("b", BIND_B, &b.arrangement)));
                 list.extend(c.iter().map(|(c, _)| ("c", BIND_C, c)));
             }
-            Self::Picture { a }
-            | Self::Reduce { a, .. }
-            | Self::Norm { a }
-            | Self::Pool { a, .. }
-            | Self::ChannelSum { a, .. } => list.push(("a", BIND_A, a)),
+            Self::Reduce { a, .. } | Self::Norm { a } | Self::Pool { a, .. } | Self::ChannelSum { a, .. } => {
+                list.push(("a", BIND_A, a))
+            }
             _ => {}
         }
         list
@@ -123,7 +126,6 @@ impl Kernel {
                 text + &conv.results(*c, d.as_ref())
             }
             Self::Combine { a, b, c, out, .. } => pixel::combine(a, b.as_ref(), c.as_ref(), out),
-            Self::Picture { a } => pixel::picture(a),
             Self::ChannelSum { out, .. } => write_targets(out),
             _ => String::new(),
         }

@@ -39,22 +39,6 @@ pub(super) fn combine(
     text + &super::write_targets(out)
 }
 
-/// `let rgba = ...` of the pixel of a plain picture: three lanes, opaque.
-pub(super) fn picture(a: &Arrangement) -> String {
-    let mut text = String::new();
-    let at = |name: &'static str| Coordinate { name, factor: Factor::Times(1), offset: 0 };
-    let tiles = 3usize.div_ceil(a.quad);
-    for tile in 0..tiles {
-        _ = writeln!(text, "    let base_{tile} = origin(cell.item, {tile}, params.a);");
-        let value = pixel("a", &format!("base_{tile}"), a, &at("x"), &at("y"));
-        _ = writeln!(text, "    let v_{tile} = {value};");
-    }
-    let lanes: Vec<String> =
-        (0..3).map(|channel| super::planes::lane(&format!("v_{}", channel / a.quad), channel % a.quad)).collect();
-    _ = writeln!(text, "    return vec4<f32>({}, 1.0);", lanes.join(", "));
-    text
-}
-
 /// The quad of an operand as it is, for pixel `(i, j)` of the block, from the tile at `base_<name>`. Not for pooling.
 pub(super) fn plain(
     name: &str,

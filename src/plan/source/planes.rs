@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::LANES;
 use crate::plan::format::{Arrangement, TensorFormat};
-use crate::plan::kernel::{BIND_SQUARES_A, BIND_SQUARES_B, BIND_VECTOR_A, BIND_VECTOR_B, QUARTERS};
+use crate::plan::kernel::{BIND_A, BIND_SQUARES_A, BIND_SQUARES_B, BIND_VECTOR_A, BIND_VECTOR_B, QUARTERS};
 
 /// The textures of an operand and, for every phase, `load_<name>_<phase>(uv)`: a quad, zeros in lanes it lacks.
 pub(super) fn operand(name: &str, first: u32, arrangement: &Arrangement) -> String {
@@ -28,6 +28,23 @@ pub(super) fn operand(name: &str, first: u32, arrangement: &Arrangement) -> Stri
         _ = writeln!(text, "fn load_{name}_{phase}(uv: vec2<f32>) -> vec4<f32> {{ return {value}; }}");
     }
     text
+}
+
+/// The planes of a picture and `drawn(item, at)`: the three channels of a pixel.
+pub(super) fn picture(arrangement: &Arrangement) -> String {
+    let mut text = String::new();
+    for plane in 0..arrangement.planes() {
+        let binding = BIND_A + plane as u32;
+        _ = writeln!(text, "@group(0) @binding({binding}) var drawn_{plane}: texture_2d<f32>;");
+    }
+    let channel = |c: usize| {
+        let (plane, component) = arrangement.plane(c, 0, 0);
+        let tile = c / arrangement.quad;
+        lane(&format!("textureLoad(drawn_{plane}, origin(item, {tile}, picture.tensor) + at, 0)"), component)
+    };
+    let channels: Vec<String> = (0..3).map(channel).collect();
+    _ = writeln!(text, "fn drawn(item: i32, at: vec2<i32>) -> vec3<f32> {{");
+    text + &format!("    return vec3<f32>(\n        {},\n    );\n}}\n", channels.join(",\n        "))
 }
 
 /// The coefficient vector of an operand and `affine_<name>(item, tile)`.
