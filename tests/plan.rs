@@ -143,7 +143,7 @@ fn block_bytes(plan: &Plan, draw: &Draw) -> usize {
         Kernel::Scale => size_of::<ScaleParams>(),
         Kernel::Linear => size_of::<LinearParams>(),
         Kernel::Mix => size_of::<MixParams>(),
-        Kernel::ChannelSum { .. } | Kernel::Picture { .. } => size_of::<PlainParams>(),
+        Kernel::ChannelSum { .. } => size_of::<PlainParams>(),
         other => panic!("unknown kernel {other}"),
     }
 }
@@ -184,7 +184,7 @@ fn claimed_layouts(plan: &Plan, draw: &Draw) -> Vec<(u32, LayoutUniform)> {
             let p: MixParams = bytemuck::pod_read_unaligned(bytes);
             list.extend([(BIND_VECTOR_A, p.a), (BIND_VECTOR_B, p.b)]);
         }
-        Kernel::ChannelSum { .. } | Kernel::Picture { .. } => {
+        Kernel::ChannelSum { .. } => {
             list.push((BIND_A, bytemuck::pod_read_unaligned::<PlainParams>(bytes).a));
         }
         Kernel::Scale => {}
@@ -359,9 +359,7 @@ fn check_reads(plan: &Plan, pass: &Pass, held: &Held) {
                 (list, *out)
             }
             Kernel::ChannelSum { a, out } => (vec![(BIND_A, *a)], *out),
-            Kernel::Picture { a } | Kernel::Reduce { a, .. } | Kernel::Norm { a } | Kernel::Pool { a, .. } => {
-                (vec![(BIND_A, *a)], *result)
-            }
+            Kernel::Reduce { a, .. } | Kernel::Norm { a } | Kernel::Pool { a, .. } => (vec![(BIND_A, *a)], *result),
             _ => continue,
         };
         assert_eq!(out, *result, "{}: arrangement of the result", about(plan, pass));
@@ -543,18 +541,14 @@ fn check_no_missing_picture_is_drawn(plan: &Plan, pass: &Pass) {
     }
 }
 
-/// The cartoon is there at the end as one opaque texel a pixel, made of the result `output`.
+/// The cartoon is there at the end with a pixel a texel, made of the result `output`.
 fn check_picture(plan: &Plan, held: &Held) {
     let index = plan.picture.expect("a plan for the cartoon has a picture");
     let (picture, output) = (&plan.tensors[index], plan.output("output").expect("the cartoon"));
     assert_eq!(picture.shape, output.shape);
-    let format = match plan.options.format {
-        TensorFormat::Rgba16Float => TensorFormat::Rgba16Float,
-        TensorFormat::R32Float | TensorFormat::Rgba32Float => TensorFormat::Rgba32Float,
-    };
-    assert_eq!(picture.layout.arrangement, Arrangement { format, ..Arrangement::QUADS });
+    let plain = Arrangement { phases: [1, 1], ..output.layout.arrangement };
+    assert_eq!(picture.layout.arrangement, plain);
     assert_eq!((picture.layout.tile_width, picture.layout.tile_height), (output.shape.width, output.shape.height));
-    assert_eq!(picture.layout.tiles, 1);
     assert!(held.has(plan, index), "the picture is still there at the end");
     let pass = plan.passes.iter().find(|pass| pass.target == index).expect("a pass that makes the picture");
     let read: Vec<usize> = sampled_slots(&pass.draws[0]).collect();
@@ -627,7 +621,6 @@ fn a_plan_without_the_cartoon_has_no_picture() {
     let model = common::random_model(Generator::Paper { base_channels: 8, image_size: 64 }, GROUPS, 7);
     let plan = plan(&model, PlanOptions { outputs: vec!["cam_logit".into()], ..PlanOptions::default() });
     assert_eq!(plan.picture, None);
-    assert!(plan.kernels.iter().all(|kernel| !matches!(kernel, Kernel::Picture { .. })));
 }
 
 /// A graph of one convolution, from a picture of `channels` to `out`.

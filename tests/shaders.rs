@@ -14,7 +14,9 @@ use bevy_toonface::plan::params::{
     CoefficientParams, CombineParams, ConvParams, LinearParams, MergeParams, MixParams, PlainParams, ReduceParams,
     ScaleParams,
 };
-use bevy_toonface::plan::{Arrangement, LayoutUniform, Plan, PlanOptions, TensorFormat, encode_source};
+use bevy_toonface::plan::{
+    Arrangement, LayoutUniform, Plan, PlanOptions, TensorFormat, composite_source, encode_source,
+};
 use common::plans::targets;
 use naga::valid::{Capabilities, ValidationFlags, Validator};
 use naga_oil::compose::{
@@ -178,22 +180,27 @@ fn header_defs(file: &Path) -> Vec<String> {
     words.map(String::from).collect()
 }
 
+/// How what is shown may be arranged: a pixel a texel.
+fn outputs() -> BTreeSet<Arrangement> {
+    inputs().into_iter().map(|input| Arrangement { phases: [1, 1], ..input }).collect()
+}
+
 #[test]
 fn the_shaders_of_the_picture_compose_and_validate() {
     let mut shaders = Shaders::new();
-    let mut files: BTreeSet<String> = wgsl_files("io").iter().map(|file| shown(file)).collect();
-    assert!(files.remove("io/encode.wgsl"), "{files:?}");
+    let files: BTreeSet<String> = wgsl_files("io").iter().map(|file| shown(file)).collect();
+    assert_eq!(files, ["io/composite.wgsl", "io/encode.wgsl"].map(String::from).into(), "all are tested here");
     for input in inputs() {
         let module = shaders.compose_text("io/encode.wgsl", &encode_source(&input), &[]);
         validate(&module, &format!("encode {input}"));
         assert_eq!(written(&module), vec![input.format.lanes(); input.planes()], "encode {input}");
     }
-    assert!(!files.is_empty(), "a shader that shows the cartoon");
-    for file in files {
-        let defs = header_defs(&shader_folder().join(&file));
+    let defs = header_defs(&shader_folder().join("io/composite.wgsl"));
+    for output in outputs() {
         // Each is tried alone, as none is used with another.
         for defs in std::iter::once(vec![]).chain(defs.iter().map(|def| vec![def.as_str()])) {
-            validate(&shaders.compose_file(&file, &defs), &file);
+            let module = shaders.compose_text("io/composite.wgsl", &composite_source(&output), &defs);
+            validate(&module, &format!("composite {output}"));
         }
     }
 }
@@ -219,7 +226,8 @@ fn the_picture_has_the_offsets_of_its_rust_twin() {
     }
     expected.remove("pad");
     expected.remove("end");
-    let module = Shaders::new().compose_file("io/composite.wgsl", &[]);
+    let output = outputs().into_iter().next().expect("an arrangement");
+    let module = Shaders::new().compose_text("io/composite.wgsl", &composite_source(&output), &[]);
     let (found, size) = members(&module, params_type(&module));
     assert_eq!(found, expected);
     assert!(size <= offset, "{size} bytes in WGSL, {offset} in Rust");
@@ -299,7 +307,6 @@ fn twins() -> BTreeMap<&'static str, Fields> {
             fields!(CombineParams: out, a, b, c, coefficients_a, coefficients_b, tile_a, tile_b, tile_c, floor_a, floor_b,
                 pixels_a, pixels_b),
         ),
-        ("ops/picture.wgsl", plain()),
         ("ops/channel_sum.wgsl", plain()),
         ("ops/reduce.wgsl", reduce()),
         ("ops/norm.wgsl", reduce()),
@@ -373,6 +380,7 @@ fn all_code() -> Vec<(String, String)> {
     let files = files.map(|path| (shown(&path), read(&path)));
     let kernels = kernels().iter().map(|kernel| (kernel.to_string(), kernel.source()));
     let pictures = inputs().into_iter().map(|input| (format!("encode {input}"), encode_source(&input)));
+    let pictures = pictures.chain(outputs().into_iter().map(|a| (format!("composite {a}"), composite_source(&a))));
     let mut code = Vec::new();
     for (what, text) in files.chain(kernels).chain(pictures) {
         for (i, line) in text.lines().enumerate() {
@@ -418,7 +426,7 @@ fn textures_are_sampled_at_level_0_by_the_nearest_sampler_only() {
             assert_eq!(sampler, Some("nearest"), "{at}: {line}");
         }
         // Only pictures, which have sizes of their own, are loaded by index; nobody checks the index.
-        let of_picture = ["io/", "encode "].iter().any(|what| at.starts_with(what));
+        let of_picture = ["io/", "encode ", "composite "].iter().any(|what| at.starts_with(what));
         assert!(of_picture || !line.contains("textureLoad"), "{at}: {line}");
         if line.contains(": sampler") {
             samplers.insert(line.trim().to_owned());
