@@ -11,7 +11,7 @@
 #import bevy_toonface::lib::weights::weight
 
 struct Params {
-    out: Layout,
+    @align(16) out: Layout,
     a: Layout,
     b: Layout,
     c: Layout,

@@ -5,7 +5,7 @@
 #import bevy_toonface::lib::layout::{Layout, locate, origin}
 
 struct Params {
-    out: Layout,
+    @align(16) out: Layout,
     a: Layout,
     rows: i32,
 }
