@@ -1,0 +1,39 @@
+//! What the page says when it starts the app.
+
+use bevy::prelude::*;
+use bevy_toonface::prelude::*;
+use serde::Deserialize;
+
+/// Options of [`start`](crate::start), as JSON. Fields that are left out have the default; unknown ones are refused.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Options {
+    /// CSS selector of the canvas.
+    pub canvas: String,
+    /// Background of the canvas, as `#rrggbb`. Default: white.
+    #[serde(default)]
+    background: Option<String>,
+    /// Asset path of a model's manifest. Default: the bundled model.
+    #[serde(default)]
+    model: Option<String>,
+    /// Take all that the device offers instead of WebGL2's limits. Default: false.
+    #[serde(default)]
+    pub all_limits: bool,
+}
+
+impl Options {
+    /// The canvas's background.
+    pub fn background(&self) -> Color {
+        self.background.as_ref().and_then(|hex| Srgba::hex(hex).ok()).map_or(Color::WHITE, Color::from)
+    }
+
+    /// The plugin, as the page wants it. One picture at a time: the first one is on screen soonest, and the textures
+    /// stay small.
+    pub fn plugin(&self) -> ToonfacePlugin {
+        let plugin = ToonfacePlugin { max_batch: 1, ..default() };
+        match &self.model {
+            Some(model) => ToonfacePlugin { model: model.clone(), ..plugin },
+            None => plugin,
+        }
+    }
+}
