@@ -7,6 +7,7 @@ const POLL_MS = 100;
 /** What a browser needs; a reason in words if it lacks something. */
 export function missing() {
   if (typeof WebAssembly !== "object") return "This browser cannot run WebAssembly.";
+  if (document.documentElement.dataset.backend === "webgpu") return navigator.gpu ? null : "This browser has no WebGPU.";
   const context = document.createElement("canvas").getContext("webgl2");
   if (!context) return "This browser has no WebGL2, or it is switched off.";
   context.getExtension("WEBGL_lose_context")?.loseContext();

@@ -26,7 +26,7 @@ let curtainUp = false;
 const query = new URLSearchParams(location.search);
 const options = {
   background: getComputedStyle(document.documentElement).getPropertyValue("--card").trim(),
-  ...(query.has("model") && { model: query.get("model") }),
+  model: query.get("model") ?? "models/toon/toon.cartoon.ron",
   ...(query.has("all_limits") && { all_limits: true }),
 };
 

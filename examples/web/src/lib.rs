@@ -8,17 +8,15 @@
 //! [`people`] is what a game would write; the rest is talk between the page and the app.
 
 mod bridge;
+mod engine;
 mod options;
 mod people;
 mod report;
 mod stage;
 
-use bevy::asset::AssetMetaCheck;
-use bevy::log::LogPlugin;
 use bevy::prelude::*;
-use bevy::render::RenderPlugin;
 use bevy::render::error_handler::{RenderErrorHandler, RenderErrorPolicy};
-use bevy::render::settings::{RenderCreation, WgpuLimits, WgpuSettings, WgpuSettingsPriority};
+use bevy::render::settings::{WgpuLimits, WgpuSettings, WgpuSettingsPriority};
 use bevy::window::WindowResolution;
 use wasm_bindgen::prelude::*;
 
@@ -37,18 +35,7 @@ pub fn start(options: &str) -> Result<(), JsError> {
             report::fail(format!("the graphics device failed: {}", error.description));
             RenderErrorPolicy::StopRendering
         }))
-        .add_plugins((
-            DefaultPlugins
-                .set(LogPlugin { filter: "error,bevy_toonface=info".into(), ..default() })
-                .set(WindowPlugin { primary_window: Some(window(&options)), ..default() })
-                // A static server answers for missing `.meta` files with an error in the browser's console.
-                .set(AssetPlugin { meta_check: AssetMetaCheck::Never, ..default() })
-                .set(RenderPlugin {
-                    render_creation: RenderCreation::Automatic(Box::new(device(&options))),
-                    ..default()
-                }),
-            options.plugin(),
-        ))
+        .add_plugins((engine::Engine { window: window(&options), device: device(&options) }, options.plugin()))
         .add_plugins((people::plugin, stage::plugin, report::plugin))
         .run();
     Ok(())

@@ -13,9 +13,8 @@ pub struct Options {
     /// Background of the canvas, as `#rrggbb`. Default: white.
     #[serde(default)]
     background: Option<String>,
-    /// Asset path of a model's manifest. Default: the bundled model.
-    #[serde(default)]
-    model: Option<String>,
+    /// Asset path of a model's manifest, below `assets/` beside the page.
+    model: String,
     /// Take all that the device offers instead of WebGL2's limits. Default: false.
     #[serde(default)]
     pub all_limits: bool,
@@ -30,10 +29,6 @@ impl Options {
     /// The plugin, as the page wants it. One picture at a time: the first one is on screen soonest, and the textures
     /// stay small.
     pub fn plugin(&self) -> ToonfacePlugin {
-        let plugin = ToonfacePlugin { max_batch: 1, ..default() };
-        match &self.model {
-            Some(model) => ToonfacePlugin { model: model.clone(), ..plugin },
-            None => plugin,
-        }
+        ToonfacePlugin { model: self.model.clone(), max_batch: 1, ..default() }
     }
 }

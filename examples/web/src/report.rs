@@ -5,7 +5,7 @@ use std::panic;
 
 use bevy::prelude::*;
 use bevy::render::renderer::RenderAdapterInfo;
-use bevy_toonface::ecs::CartoonSettings;
+use bevy_toonface::ecs::{CartoonModel, CartoonSettings, DefaultCartoonModel};
 use bevy_toonface::gpu::CartoonChains;
 use bevy_toonface::prelude::*;
 use serde::Serialize;
@@ -19,6 +19,8 @@ struct Report {
     frames: u64,
     /// Why nothing goes on, if that is so: no device, a device that failed, a panic.
     fault: Option<String>,
+    /// Whether the model has been loaded.
+    model_loaded: bool,
     /// What draws.
     device: Option<Device>,
     people: Vec<PersonReport>,
@@ -94,6 +96,8 @@ fn update(
     people: Res<People>,
     statuses: Query<&CartoonStatus>,
     settings: Option<Res<CartoonSettings>>,
+    model: Option<Res<DefaultCartoonModel>>,
+    models: Res<Assets<CartoonModel>>,
     chains: Option<Res<CartoonChains>>,
     adapter: Option<Res<RenderAdapterInfo>>,
 ) {
@@ -101,6 +105,7 @@ fn update(
         report.frames += 1;
         let fault = settings.and_then(|s| s.device_fault.clone());
         report.fault = report.fault.take().or(fault);
+        report.model_loaded = model.is_some_and(|model| models.contains(&model.0));
         report.people = people.iter().map(|person| describe(statuses.get(person.cartoon).ok())).collect();
         report.chain = chains.as_ref().and_then(|chains| chains.0.first()).map(|chain| Chain {
             model: chain.model.clone(),
