@@ -43,7 +43,12 @@ export async function difference(page, person, file) {
     const context = canvas.getContext("2d");
     context.drawImage(bitmap, 0, 0);
     const native = context.getImageData(0, 0, width, height).data;
-    const steps = native.map((value, i) => Math.abs(value - cartoon.pixels[i]));
-    return { mean: steps.reduce((a, b) => a + b, 0) / steps.length, max: Math.max(...steps) };
+    let [sum, max] = [0, 0];
+    native.forEach((value, i) => {
+      const step = Math.abs(value - cartoon.pixels[i]);
+      sum += step;
+      max = Math.max(max, step);
+    });
+    return { mean: sum / native.length, max };
   }, { person, png });
 }

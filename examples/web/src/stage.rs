@@ -29,11 +29,13 @@ struct Grid {
 }
 
 impl Grid {
-    /// The grid with the largest cells.
+    /// The full grid with the largest cells.
     fn new(pairs: usize, area: Vec2) -> Self {
-        let candidates = (1..=pairs.max(1)).flat_map(|columns| [false, true].map(|stacked| (columns, stacked)));
+        let pairs = pairs.max(1);
+        let full = (1..=pairs).filter(|columns| pairs.is_multiple_of(*columns));
+        let candidates = full.flat_map(|columns| [false, true].map(|stacked| (columns, stacked)));
         let grids = candidates.map(|(columns, stacked)| {
-            let rows = pairs.max(1).div_ceil(columns);
+            let rows = pairs / columns;
             let cells = if stacked { (columns, 2 * rows) } else { (2 * columns, rows) };
             Self { columns, rows, stacked, cell: (area.x / cells.0 as f32).min(area.y / cells.1 as f32) }
         });

@@ -74,7 +74,7 @@ async function checkNetwork(model) {
   const expected = toNhwc(output.data);
   for (const [setting, flags] of Object.entries(SETTINGS)) {
     const { output: found } = await runTheirs(model, flags, toNhwc(input.data), 1);
-    const error = Math.max(...found.map((value, i) => Math.abs(value - expected[i])));
+    const error = farthest(found, expected);
     if (!(error <= SAME_NETWORK)) throw new Error(`${setting} is ${error} off PyTorch`);
     console.log(`${model.name}: ${setting} against PyTorch, max error ${error.toExponential(1)}`);
   }
@@ -99,12 +99,17 @@ async function measure(model) {
   }
   const ours = results[OURS].pixels.filter((_, i) => i % 4 < 3);
   for (const name of Object.keys(SETTINGS)) {
-    const theirs = results[name].output.map((value) => (value + 1) * 127.5);
-    const steps = Math.max(...theirs.map((value, i) => Math.abs(value - ours[i])));
+    const steps = farthest(results[name].output.map((value) => (value + 1) * 127.5), ours);
     if (!(steps <= SAME_CARTOON)) throw new Error(`${model.name}: the cartoons of ${name} and the plugin are ${steps} steps apart`);
     results[name].steps = steps;
   }
   return results;
+}
+
+/** The largest difference of two lists. */
+function farthest(found, expected) {
+  if (found.length !== expected.length) throw new Error(`${found.length} numbers instead of ${expected.length}`);
+  return found.reduce((largest, value, i) => Math.max(largest, Math.abs(value - expected[i])), 0);
 }
 
 /** A picture with smooth colours and edges: RGBA. */
