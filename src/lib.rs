@@ -41,6 +41,7 @@ use bevy::prelude::*;
 
 use ecs::{CartoonModelLoader, CartoonPlugin, CartoonSettings, PictureLimits};
 use gpu::CartoonRenderPlugin;
+use plan::TensorFormat;
 
 /// What a game needs.
 pub mod prelude {
@@ -48,6 +49,7 @@ pub mod prelude {
     pub use crate::ecs::{
         Cartoon, CartoonError, CartoonGroup, CartoonModel, CartoonOutput, CartoonSource, CartoonStatus, Update,
     };
+    pub use crate::plan::TensorFormat;
 }
 
 /// Draws the pictures of entities with a [`CartoonGroup`](ecs::CartoonGroup) as cartoons. Add it after Bevy's
@@ -62,6 +64,8 @@ pub struct ToonfacePlugin {
     pub max_batch: usize,
     /// Planes a tensor is spread over at most: 4 or 8. Default 8; devices with fewer colour attachments get 4.
     pub max_planes: usize,
+    /// Texture format of activations. Default [`TensorFormat::R32Float`].
+    pub format: TensorFormat,
 }
 
 impl ToonfacePlugin {
@@ -71,7 +75,7 @@ impl ToonfacePlugin {
 
 impl Default for ToonfacePlugin {
     fn default() -> Self {
-        Self { model: Self::BUNDLED_MODEL.into(), max_batch: 8, max_planes: 8 }
+        Self { model: Self::BUNDLED_MODEL.into(), max_batch: 8, max_planes: 8, format: TensorFormat::default() }
     }
 }
 
@@ -82,7 +86,7 @@ impl Plugin for ToonfacePlugin {
         let settings = CartoonSettings { model: self.model.clone(), device_fault: None };
         app.add_plugins((
             CartoonPlugin { settings },
-            CartoonRenderPlugin { max_planes: self.max_planes, max_batch: self.max_batch },
+            CartoonRenderPlugin { max_planes: self.max_planes, format: self.format, max_batch: self.max_batch },
         ));
         // Models that start loading now wait for the loader, which has to know the device.
         app.preregister_asset_loader::<CartoonModelLoader>(&["cartoon.ron"]);
@@ -93,7 +97,7 @@ impl Plugin for ToonfacePlugin {
         if let Some(fault) = &support.fault {
             error!("bevy_toonface: {fault}");
         }
-        app.register_asset_loader(CartoonModelLoader { limits: support.limits });
+        app.register_asset_loader(CartoonModelLoader { limits: support.limits, format: self.format });
         app.insert_resource(PictureLimits { max_side: support.limits.max_texture_size as u32 });
         if let Some(mut settings) = app.world_mut().get_resource_mut::<CartoonSettings>() {
             settings.device_fault = support.fault;

@@ -40,7 +40,7 @@ fn stylize(args: &Args) -> Result<(), String> {
     // A wrong model is told before a GPU is looked for.
     let model = args.model.as_ref().map(|path| Model::load(path)).transpose().map_err(|e| e.to_string())?;
     let batch = args.faces.unwrap_or(ToonfacePlugin::default().max_batch).max(1);
-    let plugin = ToonfacePlugin { max_batch: batch, max_planes: args.planes, ..default() };
+    let plugin = ToonfacePlugin { max_batch: batch, max_planes: args.planes, format: args.format.into(), ..default() };
     let mut app = Headless { webgl2: args.webgl2, plugin, ..default() }.start()?;
     if let Some(fault) = &app.world().resource::<CartoonSettings>().device_fault {
         return Err(CartoonError::Device { reason: fault.clone() }.to_string());

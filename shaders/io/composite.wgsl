@@ -1,5 +1,5 @@
 // color = mix(picture, (tensor + 1) / 2 resized to the picture, strength); alpha is the picture's.
-// In: the network's output, 3 planes of S x S in -1..1, and the picture. Out: linear colour of the picture's size.
+// In: the network's output, S x S RGBA texels in -1..1, and the picture. Out: linear colour of the picture's size.
 // Defs: NO_SOURCE (there is no picture: opaque, the cartoon alone).
 #import bevy_toonface::lib::color::{encode_srgb, decode_srgb}
 #import bevy_toonface::lib::layout::origin
@@ -9,9 +9,7 @@
 #ifndef NO_SOURCE
 @group(0) @binding(1) var source: texture_2d<f32>;
 #endif
-@group(0) @binding(8) var red: texture_2d<f32>;
-@group(0) @binding(9) var green: texture_2d<f32>;
-@group(0) @binding(10) var blue: texture_2d<f32>;
+@group(0) @binding(8) var drawn: texture_2d<f32>;
 
 // The cartoon at a point of the network's square, in texels, encoded.
 fn cartoon(center: vec2<f32>) -> vec3<f32> {
@@ -24,8 +22,7 @@ fn cartoon(center: vec2<f32>) -> vec3<f32> {
             let weight = tap_weight(across, i) * tap_weight(down, j);
             let inside = clamp(vec2<i32>(tap_index(across, i), tap_index(down, j)), vec2<i32>(0), picture.tensor.tile - 1);
             let at = base + inside;
-            let value = vec3<f32>(textureLoad(red, at, 0).r, textureLoad(green, at, 0).r, textureLoad(blue, at, 0).r);
-            sum += weight * vec4<f32>(value, 1.0);
+            sum += weight * vec4<f32>(textureLoad(drawn, at, 0).rgb, 1.0);
         }
     }
     return 0.5 * sum.rgb / max(sum.a, 1e-6) + 0.5;
@@ -33,11 +30,11 @@ fn cartoon(center: vec2<f32>) -> vec3<f32> {
 
 @fragment
 fn fragment(@builtin(position) position: vec4<f32>) -> @location(0) vec4<f32> {
-    let drawn = cartoon((position.xy - picture.corner) / picture.scale);
+    let toon = cartoon((position.xy - picture.corner) / picture.scale);
 #ifdef NO_SOURCE
-    return vec4<f32>(decode_srgb(drawn), 1.0);
+    return vec4<f32>(decode_srgb(toon), 1.0);
 #else
     let original = textureLoad(source, vec2<i32>(position.xy), 0);
-    return vec4<f32>(decode_srgb(mix(encode_srgb(original.rgb), drawn, picture.strength)), original.a);
+    return vec4<f32>(decode_srgb(mix(encode_srgb(original.rgb), toon, picture.strength)), original.a);
 #endif
 }

@@ -1,5 +1,5 @@
 // tensor[c, y, x] = 2 * srgb(filtered picture over white) - 1: a picture of any size becomes the network's input in -1..1.
-// In: a picture with straight alpha. Out: 3 planes of S x S, one picture of the batch.
+// In: a picture with straight alpha. Out: 3 x S x S, one picture of the batch.
 // Defs: none.
 #import bevy_toonface::lib::color::encode_srgb
 #import bevy_toonface::lib::layout::locate
@@ -8,11 +8,7 @@
 @group(0) @binding(0) var<uniform> picture: Picture;
 @group(0) @binding(1) var source: texture_2d<f32>;
 
-struct Planes {
-    @location(0) red: f32,
-    @location(1) green: f32,
-    @location(2) blue: f32,
-}
+//@ planes
 
 // A pixel over white, encoded. Outside the picture is white.
 fn pixel(at: vec2<i32>) -> vec3<f32> {
@@ -22,10 +18,9 @@ fn pixel(at: vec2<i32>) -> vec3<f32> {
     return select(vec3<f32>(1.0), matted, inside);
 }
 
-@fragment
-fn fragment(@builtin(position) position: vec4<f32>) -> Planes {
-    let cell = locate(vec2<i32>(position.xy), picture.tensor);
-    let center = picture.corner + (vec2<f32>(cell.pixel) + 0.5) * picture.scale;
+// The network's pixel, in -1..1.
+fn encoded(at: vec2<i32>) -> vec3<f32> {
+    let center = picture.corner + (vec2<f32>(at) + 0.5) * picture.scale;
     let across = taps(center.x, picture.scale);
     let down = taps(center.y, picture.scale);
     var sum = vec4<f32>(0.0);
@@ -35,6 +30,20 @@ fn fragment(@builtin(position) position: vec4<f32>) -> Planes {
             sum += weight * vec4<f32>(pixel(vec2<i32>(tap_index(across, i), tap_index(down, j))), 1.0);
         }
     }
-    let v = 2.0 * sum.rgb / max(sum.a, 1e-6) - 1.0;
-    return Planes(v.r, v.g, v.b);
+    return 2.0 * sum.rgb / max(sum.a, 1e-6) - 1.0;
+}
+
+// The channels that a tile holds: all three, or red and green, then blue.
+fn lanes(rgb: vec3<f32>, tile: i32) -> vec4<f32> {
+    return select(vec4<f32>(rgb, 0.0), vec4<f32>(rgb.b, 0.0, 0.0, 0.0), tile == 1);
+}
+
+@fragment
+fn fragment(@builtin(position) position: vec4<f32>) -> Targets {
+    let cell = locate(position.xy, picture.tensor);
+    let block = picture.block;
+    //@ each phase
+    let r_$p = lanes(encoded(cell.texel * block + vec2<i32>($x, $y)), cell.tile);
+    //@ end
+    //@ body
 }

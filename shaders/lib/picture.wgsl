@@ -17,6 +17,8 @@ struct Picture {
     strength: f32,
     // Place in the batch.
     item: i32,
+    // Columns and rows of pixels in a texel of the tensor.
+    block: vec2<i32>,
 }
 
 // The taps of one axis: first index, count, step between them, and what their weights are computed from.

@@ -2,7 +2,8 @@
 // A row is its weights in quads, then the bias; rows lie row_stride texels apart.
 // In: a vector. Out: a vector; the draw covers some of its values, from `first` on.
 // Defs: none.
-#import bevy_toonface::lib::layout::{Layout, locate, origin}
+#import bevy_toonface::lib::layout::{Layout, bound, locate, origin, quotient, uv_of}
+#import bevy_toonface::lib::nearest::nearest
 #import bevy_toonface::lib::weights::weight
 
 struct Params {
@@ -22,15 +23,15 @@ struct Params {
 fn input(item: i32, part: i32, i: i32) -> f32 {
     // The last quad may reach past the columns; its weights are zero there.
     let column = min(i, params.columns - 1);
-    return textureLoad(x, origin(item, part * params.columns + column, params.a), 0).r;
+    return textureSampleLevel(x, nearest, uv_of(origin(item, part * params.columns + column, params.a), params.a), 0.0).r;
 }
 
 @fragment
 fn fragment(@builtin(position) position: vec4<f32>) -> @location(0) f32 {
-    let cell = locate(vec2<i32>(position.xy), params.out);
+    let cell = locate(position.xy, params.out);
     let row = params.weights + (cell.tile - params.first) * params.row_stride;
-    let part = cell.tile / params.rows_per_part;
-    let quads = (params.columns + 3) / 4;
+    let part = quotient(cell.tile, params.rows_per_part);
+    let quads = bound((params.columns + 3) / 4, cell.item);
     var sum = 0.0;
     for (var q = 0; q < quads; q++) {
         let i = 4 * q;

@@ -1,66 +1,68 @@
-// Statistics of a chunk of rows of one channel: mean and M2 = sum of (x - mean)^2, or the maximum.
+// Statistics of a chunk of rows of a tile's channels: mean and M2 = sum of (x - mean)^2, or the maximum.
 // Sums are shifted by the chunk's first value (T. Chan, G. Golub, R. LeVeque 1983), so a large mean costs no digits.
-// In: one plane. Out: tiles of 1 x chunks, a tile a channel, in plane-major order. One fragment reads at most a few hundred texels.
+// In: channels x height x width. Out: a tile of 1 x chunks for each tile, a plane for the mean and one for M2.
 // Defs: MAXIMUM.
-#import bevy_toonface::lib::layout::{Layout, locate, origin}
+#import bevy_toonface::lib::layout::{Layout, bound, locate, origin, uv_of}
+#import bevy_toonface::lib::nearest::nearest
 
 struct Params {
     @align(16) out: Layout,
     a: Layout,
     rows: i32,
+    phases: i32,
+    first: i32,
+    quad: i32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(8) var source: texture_2d<f32>;
+
+//@ planes
 
 struct Statistics {
 #ifdef MAXIMUM
-    @location(0) maximum: f32,
+    @location(0) maximum: vec4<f32>,
 #else
-    @location(0) mean: f32,
-    @location(1) m2: f32,
+    @location(0) mean: vec4<f32>,
+    @location(1) spread: vec4<f32>,
 #endif
 }
 
 @fragment
 fn fragment(@builtin(position) position: vec4<f32>) -> Statistics {
-    let cell = locate(vec2<i32>(position.xy), params.out);
-    // A row of tiles holds the channels of one plane, so the column is the tile in the source.
-    let base = origin(cell.item, cell.tile % params.out.grid_x, params.a);
-    let first_row = cell.pixel.y * params.rows;
-    let end_row = min(first_row + params.rows, params.a.tile.y);
-    let first = textureLoad(source, base + vec2<i32>(0, first_row), 0).r;
-#ifdef MAXIMUM
+    let cell = locate(position.xy, params.out);
+    let first_row = cell.texel.y * params.rows;
+    let rows = bound(min(params.rows, params.a.tile.y - first_row), cell.item);
+    let columns = bound(params.a.tile.x, cell.item);
+    let base = uv_of(origin(cell.item, cell.tile, params.a) + vec2<i32>(0, first_row), params.a);
+    let first = load_a_0(base);
     var maximum = first;
-#else
-    var sum = 0.0;
-    var squares = 0.0;
-#endif
-    for (var y = first_row; y < end_row; y++) {
-#ifndef MAXIMUM
+    var sum = vec4<f32>(0.0);
+    var squares = vec4<f32>(0.0);
+    for (var y = 0; y < rows; y++) {
         // Sums of sums: rounding errors grow with the longest run of additions.
-        var row_sum = 0.0;
-        var row_squares = 0.0;
-#endif
-        for (var x = 0; x < params.a.tile.x; x++) {
-            let v = textureLoad(source, base + vec2<i32>(x, y), 0).r;
+        var row_sum = vec4<f32>(0.0);
+        var row_squares = vec4<f32>(0.0);
+        for (var x = 0; x < columns; x++) {
+            let uv = base + vec2<f32>(f32(x), f32(y)) * params.a.texel;
 #ifdef MAXIMUM
-            maximum = max(maximum, v);
+            //@ each phase
+            maximum = max(maximum, load_a_$p(uv));
+            //@ end
 #else
-            let d = v - first;
-            row_sum += d;
-            row_squares += d * d;
+            //@ each phase
+            let d_$p = load_a_$p(uv) - first;
+            row_sum += d_$p;
+            row_squares += d_$p * d_$p;
+            //@ end
 #endif
         }
-#ifndef MAXIMUM
         sum += row_sum;
         squares += row_squares;
-#endif
     }
 #ifdef MAXIMUM
     return Statistics(maximum);
 #else
-    let n = f32((end_row - first_row) * params.a.tile.x);
-    return Statistics(first + sum / n, max(squares - sum * sum / n, 0.0));
+    let n = f32(rows * params.a.tile.x * params.phases);
+    return Statistics(first + sum / n, max(squares - sum * sum / n, vec4<f32>(0.0)));
 #endif
 }

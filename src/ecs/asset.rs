@@ -9,7 +9,7 @@ use bevy::prelude::*;
 use thiserror::Error;
 
 use crate::model::{Manifest, Model, ModelError, TensorFile};
-use crate::plan::{Plan, PlanError, PlanLimits, PlanOptions};
+use crate::plan::{Plan, PlanError, PlanLimits, PlanOptions, TensorFormat};
 
 /// A loaded model package. Load it from its manifest, `*.cartoon.ron`.
 #[derive(Asset, TypePath, Debug, Clone)]
@@ -35,6 +35,8 @@ pub enum CartoonLoadError {
 pub struct CartoonModelLoader {
     /// The device that models have to fit.
     pub limits: PlanLimits,
+    /// Texture format of activations.
+    pub format: TensorFormat,
 }
 
 impl AssetLoader for CartoonModelLoader {
@@ -58,7 +60,7 @@ impl AssetLoader for CartoonModelLoader {
             branches.push(read_tensors(load_context, &path, &group.weights).await?);
         }
         let model = Model::new(manifest, trunk, branches)?;
-        Plan::new(&model, PlanOptions { limits: self.limits, ..PlanOptions::default() })?;
+        Plan::new(&model, PlanOptions { limits: self.limits, format: self.format, ..PlanOptions::default() })?;
         Ok(CartoonModel { model: Arc::new(model) })
     }
 

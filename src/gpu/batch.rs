@@ -30,13 +30,12 @@ pub(super) fn next_batch<'r>(
     pipelines: &mut Pipelines,
 ) -> Result<Next<'r>, CartoonError> {
     let queue = params.queue();
+    let plan = &state.chain.plan;
     let ends = EndPipelines {
-        encode: pipelines.encode(&queue),
+        encode: pipelines.encode(plan.input().layout.arrangement, &queue),
         composite: [false, true].map(|source| pipelines.composite(source, &queue)),
     };
-    let plan = &state.chain.plan;
-    let output = plan.outputs.iter().find(|(name, _)| name == "output").map(|(_, tensor)| *tensor);
-    let (Some(output), true) = (output, all_ready(&ends, state, params)?) else { return Ok(Next::default()) };
+    let (Some(output), true) = (plan.picture, all_ready(&ends, state, params)?) else { return Ok(Next::default()) };
     let batch = plan.options.batch;
     let mut next = Next::default();
     let mut items = Vec::new();

@@ -1,15 +1,16 @@
 //! A plan on the device: textures, weights, parameters and bind groups, made once.
 
 use bevy::platform::collections::HashMap;
+use bevy::prelude::default;
 use bevy::render::render_resource::{
     BindGroup, BindGroupEntry, BindingResource, Buffer, BufferBinding, BufferInitDescriptor, BufferSize, BufferUsages,
-    CachedRenderPipelineId, Extent3d, TexelCopyBufferLayout, Texture, TextureDescriptor, TextureDimension,
-    TextureFormat, TextureUsages, TextureView, TextureViewDescriptor,
+    CachedRenderPipelineId, Extent3d, Sampler, SamplerDescriptor, TexelCopyBufferLayout, Texture, TextureDescriptor,
+    TextureDimension, TextureFormat, TextureUsages, TextureView, TextureViewDescriptor,
 };
 use bevy::render::renderer::{RenderDevice, RenderQueue};
 
-use super::pipelines::{PipelineQueue, Pipelines};
-use crate::plan::kernel::BIND_PARAMS;
+use super::pipelines::{PipelineQueue, Pipelines, texture_format};
+use crate::plan::kernel::{BIND_PARAMS, BIND_SAMPLER};
 use crate::plan::{Plan, Rect, TextureRef, WEIGHT_TEXTURE_WIDTH};
 
 /// Size of the window of the parameter buffer that a draw sees: no block is longer.
@@ -72,7 +73,7 @@ impl Chain {
                     mip_level_count: 1,
                     sample_count: 1,
                     dimension: TextureDimension::D2,
-                    format: TextureFormat::R32Float,
+                    format: texture_format(slot.format),
                     usage: TextureUsages::RENDER_ATTACHMENT
                         | TextureUsages::TEXTURE_BINDING
                         | TextureUsages::COPY_SRC
@@ -85,6 +86,8 @@ impl Chain {
             .collect();
         let weights = upload_weights(&plan, context, &label("weights"));
         let params = upload_params(&plan, device, &label("params"));
+        // Defaults: nearest, clamped to the edge.
+        let nearest = device.create_sampler(&SamplerDescriptor { label: Some("bevy_toonface/nearest"), ..default() });
 
         let kernels: Vec<_> =
             plan.kernels.iter().map(|k| context.pipelines.kernel(*k, &context.pipeline_queue)).collect();
@@ -96,7 +99,7 @@ impl Chain {
             for draw in &pass.draws {
                 let bind_group = *known.entry((draw.kernel, draw.textures.as_slice())).or_insert_with(|| {
                     let layout = context.pipeline_queue.cache.get_bind_group_layout(&kernels[draw.kernel].layout);
-                    let mut entries = vec![params_entry(&params)];
+                    let mut entries = vec![params_entry(&params), nearest_entry(&nearest)];
                     entries.extend(draw.textures.iter().map(|(binding, texture)| BindGroupEntry {
                         binding: *binding,
                         resource: BindingResource::TextureView(match texture {
@@ -138,6 +141,10 @@ impl Chain {
     pub fn planes(&self, tensor: usize) -> impl Iterator<Item = &TextureView> {
         self.plan.tensors[tensor].slots.iter().map(|slot| &self.slots[*slot].1)
     }
+}
+
+fn nearest_entry(nearest: &Sampler) -> BindGroupEntry<'_> {
+    BindGroupEntry { binding: BIND_SAMPLER, resource: BindingResource::Sampler(nearest) }
 }
 
 fn params_entry(params: &Buffer) -> BindGroupEntry<'_> {

@@ -9,9 +9,6 @@ use crate::plan::PlanLimits;
 /// Fewest colour attachments that plans are made for; every WebGL2 device has them.
 const MIN_ATTACHMENTS: u32 = 4;
 
-/// Textures that a pass with eight planes may sample: three operands, two coefficient vectors, the weights.
-const EIGHT_PLANE_TEXTURES: u32 = 3 * 8 + 3;
-
 /// Limits of the device, and why it cannot draw cartoons, if it cannot.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct DeviceSupport {
@@ -42,10 +39,10 @@ pub fn device_support(app: &App, max_planes: usize) -> DeviceSupport {
     } else {
         None
     };
-    let eight = attachments >= 8 && limits.max_sampled_textures_per_shader_stage >= EIGHT_PLANE_TEXTURES;
     DeviceSupport {
         limits: PlanLimits {
-            planes: if eight && max_planes >= 8 { 8 } else { 4 },
+            max_attachments: (limits.max_color_attachments as usize).min(max_planes.max(MIN_ATTACHMENTS as usize)),
+            max_attachment_bytes: limits.max_color_attachment_bytes_per_sample as usize,
             max_texture_size: limits.max_texture_dimension_2d as usize,
             max_sampled_textures: limits.max_sampled_textures_per_shader_stage as usize,
         },

@@ -27,14 +27,18 @@ use bevy::render::render_asset::RenderAssetPlugin;
 use bevy::render::renderer::RenderGraph;
 use bevy::render::{ExtractSchedule, Render, RenderApp, RenderStartup, RenderSystems};
 
+use crate::plan::TensorFormat;
+
 pub use device::{DeviceSupport, device_support};
 pub use exchange::{CartoonChains, ChainInfo};
 
 /// The GPU half of the plugin. Does nothing in an app without a renderer.
 #[derive(Debug, Clone, Default)]
 pub struct CartoonRenderPlugin {
-    /// Planes a tensor is spread over at most: 4 or 8. The device may have fewer.
+    /// Planes a tensor is spread over at most: 4 to 8. The device may have fewer.
     pub max_planes: usize,
+    /// Texture format of activations.
+    pub format: TensorFormat,
     /// Most pictures in a batch.
     pub max_batch: usize,
 }
@@ -54,7 +58,11 @@ impl Plugin for CartoonRenderPlugin {
         let Some(render_app) = app.get_sub_app_mut(RenderApp) else { return };
         render_app
             .insert_resource(shaders)
-            .insert_resource(prepare::ChainSettings { limits: support.limits, max_batch: self.max_batch.clamp(1, 64) })
+            .insert_resource(prepare::ChainSettings {
+                limits: support.limits,
+                format: self.format,
+                max_batch: self.max_batch.clamp(1, 64),
+            })
             .init_resource::<exchange::Exchange>()
             .init_resource::<state::Chains>()
             .init_resource::<pipelines::Pipelines>()
@@ -64,6 +72,9 @@ impl Plugin for CartoonRenderPlugin {
                 Render,
                 (
                     prepare::prepare_cartoons.in_set(RenderSystems::PrepareBindGroups),
+                    pipelines::add_written_shaders
+                        .run_if(pipelines::has_written_shaders)
+                        .in_set(RenderSystems::ExtractCommands),
                     watch::watch.in_set(RenderSystems::Cleanup),
                 ),
             )

@@ -27,6 +27,8 @@ pub(super) struct PictureUniform {
     pub strength: f32,
     pub item: i32,
     pub pad: i32,
+    pub block: [i32; 2],
+    pub end: [i32; 2],
 }
 
 impl PictureUniform {
@@ -38,10 +40,12 @@ impl PictureUniform {
             tensor: tensor.uniform(),
             size: size.as_ivec2().to_array(),
             corner: corner.to_array(),
-            scale: side / tensor.tile_width as f32,
+            scale: side / (tensor.tile_width * tensor.arrangement.phases[0]) as f32,
             strength,
             item: item as i32,
             pad: 0,
+            block: tensor.arrangement.phases.map(|n| n as i32),
+            end: [0; 2],
         }
     }
 }
@@ -80,7 +84,7 @@ impl Ends<'_> {
         let layout = self.cache.get_bind_group_layout(&pipeline.layout);
         let mut entries = vec![self.params()];
         entries.extend(source.map(|source| view(BIND_SOURCE, source)));
-        entries.extend(chain.planes(tensor).zip(BIND_A..).map(|(plane, binding)| view(binding, plane)));
+        entries.extend(chain.planes(tensor).map(|plane| view(BIND_A, plane)));
         self.device.create_bind_group("bevy_toonface/composite", &layout, &entries)
     }
 

@@ -1,21 +1,27 @@
 //! One pipeline a kernel, shared by all models, compiled in the background by Bevy's cache.
 
+use std::marker::PhantomData;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use bevy::asset::uuid::Uuid;
 use bevy::core_pipeline::FullscreenShader;
 use bevy::platform::collections::HashMap;
 use bevy::prelude::*;
 use bevy::render::render_resource::{
     BindGroupLayoutDescriptor, BindGroupLayoutEntry, BindingType, BufferBindingType, CachedPipelineState,
     CachedRenderPipelineId, ColorTargetState, ColorWrites, FragmentState, PipelineCache, RenderPipelineDescriptor,
-    ShaderStages, TextureFormat, TextureSampleType, TextureViewDimension,
+    SamplerBindingType, ShaderStages, TextureFormat, TextureSampleType, TextureViewDimension,
 };
-use bevy::shader::{ShaderCacheError, ShaderDefVal};
+use bevy::shader::{Shader, ShaderCacheError, ShaderDefVal};
 
 use super::shaders::Shaders;
-use crate::plan::Kernel;
-use crate::plan::kernel::{BIND_A, BIND_PARAMS, Def};
+use crate::plan::kernel::{BIND_A, BIND_PARAMS, BIND_SAMPLER};
+use crate::plan::{Arrangement, Kernel, TensorFormat, encode_source};
 
 /// Format of the output image.
 const OUTPUT_FORMAT: TextureFormat = TextureFormat::Rgba8UnormSrgb;
+/// First half of the ids of written shaders.
+const SHADER_NAMESPACE: u64 = 0x746f_6f6e_6661_6365;
 /// Binding of the picture.
 pub(super) const BIND_SOURCE: u32 = 1;
 
@@ -31,14 +37,34 @@ pub(super) struct Pipeline {
 pub(super) struct Pipelines {
     kernels: HashMap<Kernel, Pipeline>,
     /// Picture to tensor.
-    encode: Option<Pipeline>,
+    encode: HashMap<Arrangement, Pipeline>,
     /// Tensor to picture, with and without a picture below.
     composite: [Option<Pipeline>; 2],
+    /// Shaders that were written for a kernel and that the cache has not got yet.
+    written: Vec<(AssetId<Shader>, Shader)>,
 }
 
 /// Starts over on a new device.
 pub(super) fn init_pipelines(mut pipelines: ResMut<Pipelines>) {
     *pipelines = Pipelines::default();
+}
+
+/// Whether there are shaders to hand over.
+pub(super) fn has_written_shaders(pipelines: Res<Pipelines>) -> bool {
+    !pipelines.written.is_empty()
+}
+
+/// Hands written shaders to the cache, which then compiles the pipelines that wait for them.
+pub(super) fn add_written_shaders(mut pipelines: ResMut<Pipelines>, mut cache: ResMut<PipelineCache>) {
+    for (id, shader) in pipelines.written.drain(..) {
+        cache.set_shader(id, shader);
+    }
+}
+
+/// A handle for a shader that no asset server knows.
+fn new_shader_handle() -> Handle<Shader> {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    Handle::Uuid(Uuid::from_u64_pair(SHADER_NAMESPACE, NEXT.fetch_add(1, Ordering::Relaxed)), PhantomData)
 }
 
 /// Where pipelines are queued.
@@ -55,22 +81,27 @@ impl Pipelines {
     }
 
     pub fn kernel(&mut self, kernel: Kernel, queue: &PipelineQueue) -> Pipeline {
+        let Self { kernels, written, .. } = self;
         let make = || {
-            let mut entries = vec![uniform(BIND_PARAMS)];
+            let mut entries = vec![uniform(BIND_PARAMS), sampler(BIND_SAMPLER)];
             entries.extend(kernel.textures().into_iter().map(texture));
-            let targets = vec![TextureFormat::R32Float; kernel.targets()];
-            let defs = kernel.defs().into_iter().map(shader_def).collect();
-            queue.queue(&kernel.to_string(), kernel.shader(), defs, &entries, &targets)
+            let targets: Vec<TextureFormat> = kernel.targets().into_iter().map(texture_format).collect();
+            let defs = kernel.defs().into_iter().map(ShaderDefVal::from).collect();
+            let shader = write(written, kernel.source(), kernel.shader());
+            queue.queue(&kernel.to_string(), shader, defs, &entries, &targets)
         };
-        self.kernels.entry(kernel).or_insert_with(make).clone()
+        kernels.entry(kernel).or_insert_with(make).clone()
     }
 
-    pub fn encode(&mut self, queue: &PipelineQueue) -> Pipeline {
+    /// `tensor`: how the network's input is arranged.
+    pub fn encode(&mut self, tensor: Arrangement, queue: &PipelineQueue) -> Pipeline {
+        let Self { encode, written, .. } = self;
         let make = || {
             let entries = [uniform(BIND_PARAMS), texture(BIND_SOURCE)];
-            queue.queue("encode", "io/encode.wgsl", Vec::new(), &entries, &[TextureFormat::R32Float; 3])
+            let shader = write(written, encode_source(&tensor), "io/encode.wgsl");
+            queue.queue("encode", shader, Vec::new(), &entries, &vec![texture_format(tensor.format); tensor.planes()])
         };
-        self.encode.get_or_insert_with(make).clone()
+        encode.entry(tensor).or_insert_with(make).clone()
     }
 
     /// `source`: whether there is a picture to blend over.
@@ -78,9 +109,9 @@ impl Pipelines {
         let make = || {
             let mut entries = vec![uniform(BIND_PARAMS)];
             entries.extend(source.then(|| texture(BIND_SOURCE)));
-            entries.extend((BIND_A..BIND_A + 3).map(texture));
+            entries.push(texture(BIND_A));
             let defs = if source { Vec::new() } else { vec![ShaderDefVal::from("NO_SOURCE")] };
-            queue.queue("composite", "io/composite.wgsl", defs, &entries, &[OUTPUT_FORMAT])
+            queue.queue("composite", queue.shaders.get("io/composite.wgsl"), defs, &entries, &[OUTPUT_FORMAT])
         };
         self.composite[usize::from(source)].get_or_insert_with(make).clone()
     }
@@ -90,7 +121,7 @@ impl PipelineQueue<'_> {
     fn queue(
         &self,
         name: &str,
-        file: &str,
+        shader: Handle<Shader>,
         shader_defs: Vec<ShaderDefVal>,
         entries: &[BindGroupLayoutEntry],
         targets: &[TextureFormat],
@@ -105,7 +136,7 @@ impl PipelineQueue<'_> {
             layout: vec![layout.clone()],
             vertex: self.fullscreen.to_vertex_state(),
             fragment: Some(FragmentState {
-                shader: self.shaders.get(file),
+                shader,
                 shader_defs,
                 entry_point: Some("fragment".into()),
                 targets: targets.iter().map(target).collect(),
@@ -131,15 +162,29 @@ pub(super) fn readiness(cache: &PipelineCache, id: CachedRenderPipelineId) -> Re
     }
 }
 
-fn shader_def(def: Def) -> ShaderDefVal {
-    match def {
-        Def::Int(name, value) => ShaderDefVal::Int(name.into(), value),
-        Def::Flag(name) => name.into(),
+/// Keeps a kernel's text for [`add_written_shaders`].
+fn write(written: &mut Vec<(AssetId<Shader>, Shader)>, source: String, file: &str) -> Handle<Shader> {
+    let handle = new_shader_handle();
+    written.push((handle.id(), Shader::from_wgsl(source, format!("bevy_toonface/shaders/{file}"))));
+    handle
+}
+
+/// The device's name for a tensor's format.
+pub(super) fn texture_format(format: TensorFormat) -> TextureFormat {
+    match format {
+        TensorFormat::R32Float => TextureFormat::R32Float,
+        TensorFormat::Rgba32Float => TextureFormat::Rgba32Float,
+        TensorFormat::Rgba16Float => TextureFormat::Rgba16Float,
     }
 }
 
 fn uniform(binding: u32) -> BindGroupLayoutEntry {
     let ty = BindingType::Buffer { ty: BufferBindingType::Uniform, has_dynamic_offset: true, min_binding_size: None };
+    BindGroupLayoutEntry { binding, visibility: ShaderStages::FRAGMENT, ty, count: None }
+}
+
+fn sampler(binding: u32) -> BindGroupLayoutEntry {
+    let ty = BindingType::Sampler(SamplerBindingType::NonFiltering);
     BindGroupLayoutEntry { binding, visibility: ShaderStages::FRAGMENT, ty, count: None }
 }
 

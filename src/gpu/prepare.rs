@@ -18,12 +18,13 @@ use super::pipelines::{PipelineQueue, Pipelines, readiness};
 use super::shaders::Shaders;
 use super::state::{ChainKey, ChainState, Chains};
 use crate::ecs::CartoonError;
-use crate::plan::{Plan, PlanLimits, PlanOptions};
+use crate::plan::{Plan, PlanLimits, PlanOptions, TensorFormat};
 
 /// What plans are made for.
 #[derive(Resource, Debug, Clone, Copy)]
 pub(super) struct ChainSettings {
     pub limits: PlanLimits,
+    pub format: TensorFormat,
     pub max_batch: usize,
 }
 
@@ -115,7 +116,8 @@ fn ensure_chain(
     }
     let outputs = chain_outputs(&key.1);
     let name = &model.model.manifest.name;
-    let plan = Plan::new(&model.model, PlanOptions { limits: params.settings.limits, batch, outputs })
+    let ChainSettings { limits, format, .. } = *params.settings;
+    let plan = Plan::new(&model.model, PlanOptions { limits, format, batch, outputs })
         .map_err(|e| CartoonError::Plan { model: name.clone(), reason: e.to_string() })?;
     let pictures = picture_buffer(&params.device, plan.options.batch, &format!("bevy_toonface/{name}/pictures"));
     let mut context =

@@ -8,10 +8,11 @@ use bevy::render::render_resource::{
     TexelCopyBufferLayout, TexelCopyTextureInfo, TextureAspect,
 };
 use bevy::render::renderer::{RenderDevice, RenderQueue};
+use half::f16;
 
 use super::chain::Chain;
-use crate::model::Tensor;
-use crate::plan::PlannedTensor;
+use crate::model::{Shape, Tensor};
+use crate::plan::{Layout, PlannedTensor, TensorFormat};
 
 /// Rows in a buffer that textures are copied to start at multiples of this (wgpu's COPY_BYTES_PER_ROW_ALIGNMENT).
 const ROW_ALIGN: usize = 256;
@@ -44,7 +45,7 @@ impl Readback {
         let buffers = planes
             .map(|(tensor, slot)| {
                 let (width, height) = tensor.layout.size();
-                let row = (4 * width).next_multiple_of(ROW_ALIGN);
+                let row = (tensor.layout.arrangement.format.bytes() * width).next_multiple_of(ROW_ALIGN);
                 let buffer = device.create_buffer(&BufferDescriptor {
                     label: Some("bevy_toonface/readback"),
                     size: (row * height) as u64,
@@ -92,46 +93,84 @@ impl Readback {
     }
 }
 
-/// A plane's texels without the padding of the rows.
+/// A plane's values without the padding of the rows, texel by texel.
 fn rows(buffer: &Buffer, tensor: &PlannedTensor) -> Vec<f32> {
-    let width = tensor.layout.size().0;
+    let format = tensor.layout.arrangement.format;
+    let row_bytes = format.bytes() * tensor.layout.size().0;
     let bytes = buffer.slice(..).get_mapped_range();
-    let row = (4 * width).next_multiple_of(ROW_ALIGN);
-    let texel = |b: &[u8]| f32::from_le_bytes([b[0], b[1], b[2], b[3]]);
-    bytes.chunks_exact(row).flat_map(|r| r[..4 * width].chunks_exact(4).map(texel)).collect()
+    let rows = bytes.chunks_exact(row_bytes.next_multiple_of(ROW_ALIGN)).map(|row| &row[..row_bytes]);
+    match format {
+        TensorFormat::R32Float | TensorFormat::Rgba32Float => {
+            let value = |b: &[u8]| f32::from_le_bytes([b[0], b[1], b[2], b[3]]);
+            rows.flat_map(|row| row.chunks_exact(4).map(value)).collect()
+        }
+        TensorFormat::Rgba16Float => {
+            let value = |b: &[u8]| f16::from_le_bytes([b[0], b[1]]).to_f32();
+            rows.flat_map(|row| row.chunks_exact(2).map(value)).collect()
+        }
+    }
 }
 
 /// Planes and tiles to `[1, C, H, W]`.
 fn gather(tensor: &PlannedTensor, item: usize, planes: &[Vec<f32>]) -> Tensor {
-    let layout = &tensor.layout;
-    let width = layout.size().0;
-    let mut data = Vec::with_capacity(tensor.shape.elements());
-    for channel in 0..tensor.shape.channels {
-        let (x0, y0) = layout.origin(item, channel / layout.planes);
-        let plane = &planes[channel % layout.planes];
-        for y in y0..y0 + layout.tile_height {
-            data.extend_from_slice(&plane[y * width + x0..y * width + x0 + layout.tile_width]);
-        }
-    }
     let shape = tensor.shape;
-    Tensor { dims: vec![1, shape.channels, shape.height, shape.width], data }
+    let places = Places { layout: &tensor.layout, shape, item };
+    let values = places.each().map(|(plane, index)| planes[plane][index]);
+    Tensor { dims: vec![1, shape.channels, shape.height, shape.width], data: values.collect() }
+}
+
+/// Where the values of one picture lie: plane, and index among the plane's values.
+struct Places<'a> {
+    layout: &'a Layout,
+    shape: Shape,
+    item: usize,
+}
+
+impl Places<'_> {
+    /// In the order channel, row, column.
+    fn each(&self) -> impl Iterator<Item = (usize, usize)> {
+        let Shape { channels, height, width } = self.shape;
+        let pixels = move |c| (0..height).flat_map(move |y| (0..width).map(move |x| (c, y, x)));
+        (0..channels).flat_map(pixels).map(|(c, y, x)| self.place(c, y, x))
+    }
+
+    fn place(&self, channel: usize, y: usize, x: usize) -> (usize, usize) {
+        let arrangement = &self.layout.arrangement;
+        let (x0, y0) = self.layout.origin(self.item, channel / arrangement.quad);
+        let texel = (y0 + y / arrangement.phases[1]) * self.layout.size().0 + x0 + x / arrangement.phases[0];
+        let (plane, component) = arrangement.plane(channel, x, y);
+        (plane, texel * arrangement.format.lanes() + component)
+    }
 }
 
 /// The way back: writes a tensor into the input of picture `item`.
 pub(super) fn upload(chain: &Chain, item: usize, tensor: &Tensor, queue: &RenderQueue) {
     let input = chain.plan.input();
-    let layout = &input.layout;
-    let (width, height) = (layout.tile_width, layout.tile_height);
-    for (channel, values) in tensor.data.chunks_exact(width * height).enumerate() {
-        let (x, y) = layout.origin(item, channel / layout.planes);
+    // The picture's block alone, as if it were the whole texture.
+    let layout = Layout { batch: 1, blocks_x: 1, ..input.layout }.alone();
+    let format = layout.arrangement.format;
+    let (width, height) = layout.size();
+    let mut planes = vec![vec![0.0; width * height * format.lanes()]; layout.planes()];
+    let places = Places { layout: &layout, shape: input.shape, item: 0 };
+    places.each().zip(&tensor.data).for_each(|((plane, index), value)| planes[plane][index] = *value);
+    let (x, y) = input.layout.origin(item, 0);
+    for (slot, values) in input.slots.iter().zip(planes) {
         let target = TexelCopyTextureInfo {
-            texture: &chain.slots[input.slots[channel % layout.planes]].0,
+            texture: &chain.slots[*slot].0,
             mip_level: 0,
             origin: Origin3d { x: x as u32, y: y as u32, z: 0 },
             aspect: TextureAspect::All,
         };
-        let rows = TexelCopyBufferLayout { offset: 0, bytes_per_row: Some(4 * width as u32), rows_per_image: None };
+        let bytes_per_row = Some((format.bytes() * width) as u32);
+        let rows = TexelCopyBufferLayout { offset: 0, bytes_per_row, rows_per_image: None };
         let size = Extent3d { width: width as u32, height: height as u32, depth_or_array_layers: 1 };
-        queue.write_texture(target, bytemuck::cast_slice(values), rows, size);
+        queue.write_texture(target, &texel_bytes(format, &values), rows, size);
+    }
+}
+
+fn texel_bytes(format: TensorFormat, values: &[f32]) -> Vec<u8> {
+    match format {
+        TensorFormat::R32Float | TensorFormat::Rgba32Float => values.iter().flat_map(|v| v.to_le_bytes()).collect(),
+        TensorFormat::Rgba16Float => values.iter().flat_map(|v| f16::from_f32(*v).to_le_bytes()).collect(),
     }
 }

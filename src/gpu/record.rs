@@ -46,7 +46,13 @@ fn record_batch(context: &mut RenderContext, cache: &PipelineCache, chain: &Chai
         batch.items.iter().map(|i| cache.get_render_pipeline(i.composite)).collect::<Option<_>>()?;
 
     record_encode(context, encode, chain, batch);
+    let only = std::env::var("TF_ONLY").ok();
     for planned in &chain.passes {
+        if let Some(only) = &only {
+            if !planned.draws.iter().any(|d| chain.plan.kernels[d.kernel].to_string().contains(only.as_str())) {
+                continue;
+            }
+        }
         let mut pass = context.begin_tracked_render_pass(RenderPassDescriptor {
             label: Some(&planned.label),
             color_attachments: &attachments(planned.targets.iter(), true)[..planned.targets.len()],

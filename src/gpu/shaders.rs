@@ -1,4 +1,5 @@
-//! The WGSL files, embedded from one table under clean paths.
+//! The WGSL files that are used as they are, embedded from one table under clean paths. Kernels are written for each plan
+//! (`plan::Kernel::source`) and import these.
 
 use std::path::{Path, PathBuf};
 
@@ -9,34 +10,21 @@ use bevy::shader::Shader;
 
 macro_rules! shader_table {
     ($($path:literal),* $(,)?) => {
-        /// Path below `shaders/` and text of every file.
+        /// Path below `shaders/` and text of every such file.
         const SHADERS: &[(&str, &[u8])] =
             &[$(($path, include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/shaders/", $path)))),*];
     };
 }
 
 shader_table![
-    "lib/coefficients.wgsl",
+    "lib/affine.wgsl",
     "lib/color.wgsl",
-    "lib/lanes.wgsl",
     "lib/layout.wgsl",
     "lib/moments.wgsl",
-    "lib/operand_a.wgsl",
-    "lib/operand_b.wgsl",
-    "lib/operand_c.wgsl",
+    "lib/nearest.wgsl",
     "lib/picture.wgsl",
     "lib/weights.wgsl",
     "io/composite.wgsl",
-    "io/encode.wgsl",
-    "ops/channel_sum.wgsl",
-    "ops/coefficients.wgsl",
-    "ops/combine.wgsl",
-    "ops/conv.wgsl",
-    "ops/linear.wgsl",
-    "ops/merge.wgsl",
-    "ops/mix.wgsl",
-    "ops/reduce.wgsl",
-    "ops/scale.wgsl",
 ];
 
 /// Handles of all shader files: they stay loaded, so that imports are found.

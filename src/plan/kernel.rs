@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::format::{Arrangement, TensorFormat};
+
 /// Binding of the parameter block, a uniform buffer with a dynamic offset.
 pub const BIND_PARAMS: u32 = 0;
 /// Binding of the weight texture.
@@ -10,20 +12,64 @@ pub const BIND_WEIGHTS: u32 = 1;
 pub const BIND_VECTOR_A: u32 = 2;
 /// Binding of the coefficients of operand B, or of a kernel's second vector.
 pub const BIND_VECTOR_B: u32 = 3;
+/// Binding of the sampler that reads every texture: nearest texel, clamped to the edge.
+pub const BIND_SAMPLER: u32 = 4;
+/// Binding of M2 beside the means in [`BIND_VECTOR_A`], where A's norm is read from statistics.
+pub const BIND_SQUARES_A: u32 = 5;
+/// The same for B.
+pub const BIND_SQUARES_B: u32 = 6;
 /// First binding of operand A's planes.
 pub const BIND_A: u32 = 8;
 /// First binding of operand B's planes.
 pub const BIND_B: u32 = 16;
-/// First binding of operand C's planes.
+/// First binding of operand C's planes: a sum that the result is added to.
 pub const BIND_C: u32 = 24;
+/// First binding of operand D's planes: another one.
+pub const BIND_D: u32 = 32;
 
 /// A tensor operand of a kernel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Operand {
-    /// Number of planes, 1 to 8.
-    pub planes: usize,
-    /// Whether each channel is scaled and shifted by coefficients when it is read.
-    pub affine: bool,
+    /// How its planes hold it.
+    pub arrangement: Arrangement,
+    /// How each channel is scaled and shifted when it is read.
+    pub affine: Affine,
+}
+
+/// Where the norm that a reader applies comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Affine {
+    /// There is none.
+    None,
+    /// Centers, scales and shifts.
+    Coefficients,
+    /// Statistics of [`QUARTERS`] chunks: an instance norm, without a pass that merges them.
+    Quarters,
+}
+
+/// Chunks of equal size that a reader of statistics merges by itself.
+pub const QUARTERS: usize = 4;
+
+impl Affine {
+    /// Bindings of what it is read from.
+    fn bindings(self, vector: u32, squares: u32) -> Vec<u32> {
+        match self {
+            Self::None => Vec::new(),
+            Self::Coefficients => vec![vector],
+            Self::Quarters => vec![vector, squares],
+        }
+    }
+}
+
+/// Which pixels of an operand a pixel of the result is made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Read {
+    /// The same one.
+    Same,
+    /// The mean of a square of 2 x 2.
+    Pool,
+    /// The one that a square of 2 x 2 repeats.
+    Up,
 }
 
 /// How the coefficients of a norm are computed.
@@ -46,45 +92,70 @@ pub enum Reduction {
     Maximum,
 }
 
-/// One fragment program with its shader defs. Two passes with the same kernel share a pipeline.
+/// One fragment program. Two passes with the same kernel share a pipeline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Kernel {
-    /// Convolution of A and, behind it, B; plus bias; plus C; floor; tanh.
+    /// Convolution of A and, behind it, B; plus bias; plus C and D; floor; tanh.
     Conv {
         /// Side of the kernel.
         kernel: usize,
+        /// Step of the input for one pixel of the result.
+        stride: usize,
         /// First channels.
         a: Operand,
         /// Further channels.
         b: Option<Operand>,
-        /// Planes of the residual that is added.
-        residual: bool,
+        /// Whether C, arranged as the result, is added.
+        c: bool,
+        /// Whether D is added, how it is arranged and read.
+        d: Option<(Arrangement, Read)>,
         /// Whether the result goes through tanh.
         tanh: bool,
-        /// Planes of the result.
-        out: usize,
+        /// The result.
+        out: Arrangement,
     },
-    /// Pixel-wise sum of A and B, each lane bound on its own: sums, concatenation, activation.
+    /// Pixel-wise: A, plus B, plus C, perhaps tanh; each may be normed, rectified, pooled or up-sampled as it is read, but
+    /// C has no norm.
     Combine {
-        /// Whether A has coefficients.
-        affine: bool,
-        /// The second operand, and whether it has coefficients.
-        b: Option<bool>,
-        /// Whether A is averaged over 2 x 2 pixels.
-        pool: bool,
+        /// First operand.
+        a: (Operand, Read),
+        /// Second operand.
+        b: Option<(Operand, Read)>,
+        /// Third operand.
+        c: Option<(Arrangement, Read)>,
         /// Whether the result goes through tanh.
         tanh: bool,
-        /// Planes of the result and of each operand.
-        out: usize,
+        /// The result.
+        out: Arrangement,
     },
-    /// Statistics of chunks of one plane's channels.
-    Reduce(Reduction),
-    /// Statistics of chunks to statistics of channels: (mean, M2) in two planes.
-    MergeMoments,
+    /// Three channels to one texel a pixel, for what shows the picture.
+    Picture {
+        /// The tensor.
+        a: Arrangement,
+    },
+    /// Statistics of chunks of each channel.
+    Reduce {
+        /// The tensor.
+        a: Arrangement,
+        /// What is kept.
+        what: Reduction,
+    },
+    /// A small tensor to the coefficients of its instance norm, in one pass.
+    Norm {
+        /// The tensor.
+        a: Arrangement,
+    },
+    /// A small tensor to a vector, the mean or the maximum of each channel, in one pass.
+    Pool {
+        /// The tensor.
+        a: Arrangement,
+        /// What is kept.
+        what: Reduction,
+    },
     /// Statistics of chunks to a vector: the mean or the maximum of each channel.
     MergeVector(Reduction),
-    /// Statistics to the coefficients (center, scale, shift) of a norm.
+    /// Statistics of chunks to the coefficients (center, scale, shift) of a norm.
     Coefficients(Norm),
     /// Weights to coefficients (0, scale, 0).
     Scale,
@@ -94,28 +165,24 @@ pub enum Kernel {
     Mix,
     /// Sum over channels.
     ChannelSum {
-        /// Planes of the input.
-        planes: usize,
+        /// The input.
+        a: Arrangement,
+        /// The result.
+        out: Arrangement,
     },
 }
 
-/// A shader def: a name and an integer, or a flag that is defined.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Def {
-    /// `#if NAME == value`.
-    Int(&'static str, i32),
-    /// `#ifdef NAME`.
-    Flag(&'static str),
-}
-
 impl Kernel {
-    /// The WGSL file, relative to `shaders/`.
+    /// The WGSL template, relative to `shaders/`.
     pub fn shader(&self) -> &'static str {
         match self {
             Self::Conv { .. } => "ops/conv.wgsl",
             Self::Combine { .. } => "ops/combine.wgsl",
-            Self::Reduce(_) => "ops/reduce.wgsl",
-            Self::MergeMoments | Self::MergeVector(_) => "ops/merge.wgsl",
+            Self::Picture { .. } => "ops/picture.wgsl",
+            Self::Reduce { .. } => "ops/reduce.wgsl",
+            Self::Norm { .. } => "ops/norm.wgsl",
+            Self::Pool { .. } => "ops/pool.wgsl",
+            Self::MergeVector(_) => "ops/merge.wgsl",
             Self::Coefficients(_) => "ops/coefficients.wgsl",
             Self::Scale => "ops/scale.wgsl",
             Self::Linear => "ops/linear.wgsl",
@@ -124,119 +191,136 @@ impl Kernel {
         }
     }
 
-    /// Number of colour attachments.
-    pub fn targets(&self) -> usize {
+    /// Formats of the colour attachments.
+    pub fn targets(&self) -> Vec<TensorFormat> {
         match self {
-            Self::Conv { out, .. } | Self::Combine { out, .. } => *out,
-            Self::Reduce(Reduction::Moments) | Self::MergeMoments => 2,
-            _ => 1,
+            Self::Conv { out, .. } | Self::Combine { out, .. } | Self::ChannelSum { out, .. } => {
+                vec![out.format; out.planes()]
+            }
+            Self::Picture { a } => vec![picture_format(a.format)],
+            Self::Reduce { what: Reduction::Moments, .. } => vec![TensorFormat::Rgba32Float; 2],
+            Self::Reduce { .. } | Self::Norm { .. } | Self::Coefficients(_) | Self::Scale => {
+                vec![TensorFormat::Rgba32Float]
+            }
+            Self::Pool { .. } | Self::MergeVector(_) | Self::Linear | Self::Mix => vec![TensorFormat::R32Float],
         }
     }
 
-    /// Shader defs. The plane counts are always defined, zero for an operand that is not there.
-    pub fn defs(&self) -> Vec<Def> {
-        let (mut a, mut b, mut c) = (0, 0, 0);
-        let mut defs = Vec::new();
-        let mut flag = |on: bool, name| on.then(|| defs.push(Def::Flag(name)));
-        match *self {
-            Self::Conv { kernel: _, a: first, b: second, residual, tanh, out } => {
-                a = first.planes;
-                b = second.map_or(0, |o| o.planes);
-                c = if residual { out } else { 0 };
-                flag(first.affine, "AFFINE_A");
-                flag(second.is_some_and(|o| o.affine), "AFFINE_B");
-                flag(tanh, "TANH");
+    /// Flags that the template's `#ifdef`s test.
+    pub fn defs(&self) -> Vec<&'static str> {
+        let flags: &[(bool, &'static str)] = match self {
+            Self::Conv { tanh, .. } | Self::Combine { tanh, .. } => &[(*tanh, "TANH")],
+            Self::Reduce { what, .. } | Self::Pool { what, .. } | Self::MergeVector(what) => {
+                &[(*what == Reduction::Maximum, "MAXIMUM")]
             }
-            Self::Combine { affine, b: second, pool, tanh, out } => {
-                a = out;
-                b = if second.is_some() { out } else { 0 };
-                flag(affine, "AFFINE_A");
-                flag(second == Some(true), "AFFINE_B");
-                flag(pool, "POOL");
-                flag(tanh, "TANH");
-            }
-            Self::Reduce(what) => {
-                a = 1;
-                flag(what == Reduction::Maximum, "MAXIMUM");
-            }
-            Self::MergeMoments => {
-                flag(true, "MOMENTS");
-            }
-            Self::MergeVector(what) => {
-                flag(what == Reduction::Maximum, "MAXIMUM");
-            }
-            Self::Coefficients(norm) => {
-                flag(norm == Norm::Instance, "INSTANCE");
-                flag(norm == Norm::Adaptive, "ADAPTIVE");
-            }
-            Self::ChannelSum { planes } => a = planes,
-            Self::Scale | Self::Linear | Self::Mix => {}
-        }
-        let kernel = if let Self::Conv { kernel, .. } = self { *kernel } else { 1 };
-        let ints =
-            [("A_PLANES", a), ("B_PLANES", b), ("C_PLANES", c), ("OUT_PLANES", self.targets()), ("KERNEL", kernel)];
-        defs.extend(ints.map(|(name, n)| Def::Int(name, n as i32)));
-        defs
+            Self::Coefficients(norm) => &[(*norm == Norm::Instance, "INSTANCE"), (*norm == Norm::Adaptive, "ADAPTIVE")],
+            _ => &[],
+        };
+        flags.iter().filter(|(on, _)| *on).map(|(_, name)| *name).collect()
     }
 
     /// Bindings of sampled textures, in ascending order.
     pub fn textures(&self) -> Vec<u32> {
-        let planes = |first: u32, n: usize| first..first + n as u32;
-        match *self {
-            Self::Conv { a, b, residual, out, .. } => {
+        let planes = |first: u32, arrangement: &Arrangement| first..first + arrangement.planes() as u32;
+        match self {
+            Self::Conv { a, b, c, d, out, .. } => {
                 let mut list = vec![BIND_WEIGHTS];
-                list.extend(a.affine.then_some(BIND_VECTOR_A));
-                list.extend(b.is_some_and(|b| b.affine).then_some(BIND_VECTOR_B));
-                list.extend(planes(BIND_A, a.planes));
-                list.extend(planes(BIND_B, b.map_or(0, |b| b.planes)));
-                list.extend(planes(BIND_C, if residual { out } else { 0 }));
+                list.extend(a.affine.bindings(BIND_VECTOR_A, BIND_SQUARES_A));
+                list.extend(b.iter().flat_map(|b| b.affine.bindings(BIND_VECTOR_B, BIND_SQUARES_B)));
+                list.extend(planes(BIND_A, &a.arrangement));
+                list.extend(b.iter().flat_map(|b| planes(BIND_B, &b.arrangement)));
+                list.extend(c.then(|| planes(BIND_C, out)).into_iter().flatten());
+                list.extend(d.iter().flat_map(|(d, _)| planes(BIND_D, d)));
+                list.sort_unstable();
                 list
             }
-            Self::Combine { affine, b, out, .. } => {
-                let mut list = Vec::new();
-                list.extend(affine.then_some(BIND_VECTOR_A));
-                list.extend((b == Some(true)).then_some(BIND_VECTOR_B));
-                list.extend(planes(BIND_A, out));
-                list.extend(planes(BIND_B, if b.is_some() { out } else { 0 }));
+            Self::Combine { a: (a, _), b, c, .. } => {
+                let mut list = a.affine.bindings(BIND_VECTOR_A, BIND_SQUARES_A);
+                list.extend(b.iter().flat_map(|(b, _)| b.affine.bindings(BIND_VECTOR_B, BIND_SQUARES_B)));
+                list.extend(planes(BIND_A, &a.arrangement));
+                list.extend(b.iter().flat_map(|(b, _)| planes(BIND_B, &b.arrangement)));
+                list.extend(c.iter().flat_map(|(c, _)| planes(BIND_C, c)));
+                list.sort_unstable();
                 list
             }
-            Self::Reduce(_) | Self::MergeVector(Reduction::Maximum) => vec![BIND_A],
-            Self::MergeMoments | Self::MergeVector(Reduction::Moments) => vec![BIND_A, BIND_A + 1],
-            Self::Coefficients(Norm::Instance) => vec![BIND_A, BIND_A + 1],
+            Self::Picture { a }
+            | Self::Reduce { a, .. }
+            | Self::Norm { a }
+            | Self::Pool { a, .. }
+            | Self::ChannelSum { a, .. } => planes(BIND_A, a).collect(),
+            Self::MergeVector(Reduction::Maximum) => vec![BIND_A],
+            Self::MergeVector(Reduction::Moments) | Self::Coefficients(Norm::Instance) => vec![BIND_A, BIND_A + 1],
             Self::Coefficients(Norm::Layer) => vec![BIND_WEIGHTS, BIND_A, BIND_A + 1],
             Self::Coefficients(Norm::Adaptive) => vec![BIND_WEIGHTS, BIND_VECTOR_A, BIND_A, BIND_A + 1],
             Self::Scale => vec![BIND_WEIGHTS],
             Self::Linear => vec![BIND_WEIGHTS, BIND_VECTOR_A],
             Self::Mix => vec![BIND_WEIGHTS, BIND_VECTOR_A, BIND_VECTOR_B],
-            Self::ChannelSum { planes: n } => planes(BIND_A, n).collect(),
         }
+    }
+}
+
+/// Format of the texel that shows a pixel of the picture.
+pub(super) fn picture_format(format: TensorFormat) -> TensorFormat {
+    match format {
+        TensorFormat::R32Float | TensorFormat::Rgba32Float => TensorFormat::Rgba32Float,
+        TensorFormat::Rgba16Float => TensorFormat::Rgba16Float,
+    }
+}
+
+impl fmt::Display for Arrangement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [x, y] = self.phases;
+        write!(f, "{}@{x}x{y}", self.quad)
+    }
+}
+
+impl fmt::Display for Operand {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let norm = match self.affine {
+            Affine::None => "",
+            Affine::Coefficients => "n",
+            Affine::Quarters => "q",
+        };
+        write!(f, "{}{norm}", self.arrangement)
+    }
+}
+
+impl fmt::Display for Read {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Same => "",
+            Self::Pool => "pool ",
+            Self::Up => "up ",
+        })
     }
 }
 
 impl fmt::Display for Kernel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Conv { kernel, a, b, residual, tanh, out } => {
-                write!(f, "conv{kernel}")?;
-                let operand = |o: &Operand| format!("{}{}", o.planes, if o.affine { "n" } else { "" });
-                write!(f, " {}", operand(a))?;
-                b.iter().try_for_each(|b| write!(f, "+{}", operand(b)))?;
-                write!(f, ">{out}{}{}", if *residual { " +res" } else { "" }, if *tanh { " tanh" } else { "" })
-            }
-            Self::Combine { affine, b, pool, tanh, out } => {
-                let n = |affine: bool| if affine { "n" } else { "" };
-                write!(f, "{} {out}{}", if *pool { "pool" } else { "combine" }, n(*affine))?;
-                b.iter().try_for_each(|b| write!(f, "+{out}{}", n(*b)))?;
+            Self::Conv { kernel, stride, a, b, c, d, tanh, out } => {
+                write!(f, "conv{kernel}{} {a}", if *stride > 1 { "/2" } else { "" })?;
+                b.iter().try_for_each(|b| write!(f, "+{b}"))?;
+                write!(f, ">{out}{}", if *c { " +c" } else { "" })?;
+                d.iter().try_for_each(|(d, read)| write!(f, " +{read}{d}"))?;
                 write!(f, "{}", if *tanh { " tanh" } else { "" })
             }
-            Self::Reduce(what) => write!(f, "reduce {what:?}"),
-            Self::MergeMoments => write!(f, "merge Moments"),
-            Self::MergeVector(what) => write!(f, "merge {what:?} to vector"),
+            Self::Combine { a, b, c, tanh, out } => {
+                write!(f, "combine {}{}", a.1, a.0)?;
+                b.iter().try_for_each(|(b, read)| write!(f, "+{read}{b}"))?;
+                c.iter().try_for_each(|(c, read)| write!(f, "+{read}{c}"))?;
+                write!(f, ">{out}{}", if *tanh { " tanh" } else { "" })
+            }
+            Self::Picture { a } => write!(f, "picture {a}"),
+            Self::Reduce { a, what } => write!(f, "reduce {a} {what:?}"),
+            Self::Norm { a } => write!(f, "norm {a}"),
+            Self::Pool { a, what } => write!(f, "pool {a} {what:?}"),
+            Self::MergeVector(what) => write!(f, "merge {what:?}"),
             Self::Coefficients(norm) => write!(f, "coefficients {norm:?}"),
             Self::Scale => write!(f, "scale"),
             Self::Linear => write!(f, "linear"),
             Self::Mix => write!(f, "mix"),
-            Self::ChannelSum { planes } => write!(f, "channel_sum {planes}"),
+            Self::ChannelSum { a, .. } => write!(f, "channel_sum {a}"),
         }
     }
 }

@@ -1,13 +1,15 @@
 //! Where a tensor's values lie in its textures. `shaders/lib/layout.wgsl` is the same in WGSL.
 //!
-//! Channel `c` is in plane `c % planes`, tile `c / planes`. A tile is one channel's height x width rectangle. The
-//! tiles of one picture fill a grid of `grid_x` columns, its block; the blocks of a batch fill a grid of `blocks_x`
-//! columns. All planes have the same size.
+//! Channel `c` is in lane `c % quad` of tile `c / quad`; which plane and component hold a pixel of a lane, the
+//! [`Arrangement`] says. A tile has one texel for each block of pixels that a fragment covers. The tiles of one picture
+//! fill a grid of `grid_x` columns, its block; the blocks of a batch fill a grid of `blocks_x` columns. All planes have
+//! the same size.
 
 use std::ops::Range;
 
 use bytemuck::{Pod, Zeroable};
 
+use super::format::Arrangement;
 use crate::model::Shape;
 
 /// A rectangle in texels.
@@ -26,11 +28,11 @@ pub struct Rect {
 /// Where the values of a tensor lie. See the module's text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Layout {
-    /// Number of textures.
-    pub planes: usize,
-    /// Width of a tile.
+    /// Format, quad and phases.
+    pub arrangement: Arrangement,
+    /// Width of a tile in texels.
     pub tile_width: usize,
-    /// Height of a tile.
+    /// Height of a tile in texels.
     pub tile_height: usize,
     /// Tiles of one picture in each plane.
     pub tiles: usize,
@@ -40,35 +42,40 @@ pub struct Layout {
     pub batch: usize,
     /// Columns of blocks.
     pub blocks_x: usize,
+    /// Width and height of the textures, which may be larger than what the tensor takes.
+    pub texture: (usize, usize),
 }
 
 impl Layout {
-    /// The layout of an activation on at most `planes` planes, or `None` if no grid fits `max_size`.
-    ///
-    /// A vector lies in one plane, a tile a value: it is read by index, so spreading it would only cost bindings.
-    pub fn tensor(shape: Shape, planes: usize, batch: usize, max_size: usize) -> Option<Self> {
-        let planes = if shape.is_vector() { 1 } else { planes.min(shape.channels) };
-        let tiles = shape.channels.div_ceil(planes);
-        let grid_x = best_columns(tiles, shape.width, shape.height, max_size)?;
-        let rows = tiles.div_ceil(grid_x);
-        let blocks_x = best_columns(batch, grid_x * shape.width, rows * shape.height, max_size)?;
-        Some(Self { planes, tile_width: shape.width, tile_height: shape.height, tiles, grid_x, batch, blocks_x })
+    /// The layout of a tensor in a given arrangement, or `None` if no grid fits `max_size`.
+    pub fn tensor(shape: Shape, arrangement: Arrangement, batch: usize, max_size: usize) -> Option<Self> {
+        let tiles = shape.channels.div_ceil(arrangement.quad);
+        let (width, height) = (shape.width / arrangement.phases[0], shape.height / arrangement.phases[1]);
+        Self::grid(arrangement, (width, height), tiles, batch, max_size)
     }
 
-    /// The layout of partial statistics of a tensor: a tile of 1 x `chunks` a channel, in plane-major order, so that
-    /// the channels of one source plane are one row of tiles and can be drawn as one rectangle.
-    pub fn partials(source: &Self, chunks: usize, planes: usize, max_size: usize) -> Option<Self> {
-        let layout = Self {
-            planes,
-            tile_width: 1,
-            tile_height: chunks,
-            tiles: source.tiles * source.planes,
-            grid_x: source.tiles,
-            batch: source.batch,
-            blocks_x: source.batch,
-        };
-        let (width, height) = layout.size();
-        (width <= max_size && height <= max_size).then_some(layout)
+    /// `tiles` tiles of a given size a picture, or `None` if no grid fits `max_size`.
+    pub fn grid(
+        arrangement: Arrangement,
+        (tile_width, tile_height): (usize, usize),
+        tiles: usize,
+        batch: usize,
+        max_size: usize,
+    ) -> Option<Self> {
+        let grid_x = best_columns(tiles, tile_width, tile_height, max_size)?;
+        let rows = tiles.div_ceil(grid_x);
+        let blocks_x = best_columns(batch, grid_x * tile_width, rows * tile_height, max_size)?;
+        Some(Self { arrangement, tile_width, tile_height, tiles, grid_x, batch, blocks_x, texture: (0, 0) }.alone())
+    }
+
+    /// The same in textures that have no room to spare.
+    pub fn alone(self) -> Self {
+        Self { texture: self.size(), ..self }
+    }
+
+    /// Number of textures.
+    pub fn planes(&self) -> usize {
+        self.arrangement.planes()
     }
 
     /// Rows of tiles in a block.
@@ -81,21 +88,16 @@ impl Layout {
         (self.grid_x * self.tile_width, self.grid_y() * self.tile_height)
     }
 
-    /// Size of each plane's texture in texels.
+    /// Width and height that the tensor takes in each plane, in texels.
     pub fn size(&self) -> (usize, usize) {
         let (width, height) = self.block();
         (self.blocks_x * width, self.batch.div_ceil(self.blocks_x) * height)
     }
 
-    /// Channels including the empty lanes of the last tile.
-    pub fn padded_channels(&self) -> usize {
-        self.tiles * self.planes
-    }
-
-    /// Bytes of all planes in R32F.
+    /// Bytes that the tensor takes in all planes.
     pub fn bytes(&self) -> usize {
         let (width, height) = self.size();
-        width * height * self.planes * 4
+        width * height * self.planes() * self.arrangement.format.bytes()
     }
 
     /// Texel of the first value of `tile` of picture `item`.
@@ -106,7 +108,7 @@ impl Layout {
         (x, y)
     }
 
-    /// The whole texture.
+    /// All that the tensor takes.
     pub fn whole(&self) -> Rect {
         let (width, height) = self.size();
         Rect { x: 0, y: 0, width: width as u32, height: height as u32 }
@@ -139,14 +141,13 @@ impl Layout {
 
     /// The layout as the shaders read it.
     pub fn uniform(&self) -> LayoutUniform {
-        let (width, height) = self.block();
+        let (width, height) = self.texture;
         LayoutUniform {
             tile: [self.tile_width as i32, self.tile_height as i32],
-            grid_x: self.grid_x as i32,
-            tiles: self.tiles as i32,
-            block: [width as i32, height as i32],
+            grid: [self.grid_x as i32, self.grid_y() as i32],
+            texel: [1.0 / width as f32, 1.0 / height as f32],
             blocks_x: self.blocks_x as i32,
-            planes: self.planes as i32,
+            tiles: self.tiles as i32,
         }
     }
 }
@@ -157,79 +158,110 @@ impl Layout {
 pub struct LayoutUniform {
     /// Width and height of a tile.
     pub tile: [i32; 2],
-    /// Columns of tiles in a block.
-    pub grid_x: i32,
-    /// Tiles of one picture.
-    pub tiles: i32,
-    /// Width and height of a block.
-    pub block: [i32; 2],
+    /// Columns and rows of tiles in a block.
+    pub grid: [i32; 2],
+    /// Size of a texel: one over the texture's width and height.
+    pub texel: [f32; 2],
     /// Columns of blocks.
     pub blocks_x: i32,
-    /// Number of planes.
-    pub planes: i32,
+    /// Tiles of one picture.
+    pub tiles: i32,
 }
 
-/// Columns for `n` cells: no empty cell if possible, then as square as possible.
+/// Columns for `n` cells: no empty cell if possible, then as near as possible to the one shape that all tensors of this
+/// many texels have, so that they can take turns in a texture.
 fn best_columns(n: usize, cell_width: usize, cell_height: usize, max_size: usize) -> Option<usize> {
+    let wanted = preferred_height(n * cell_width * cell_height);
     (1..=n)
         .filter(|columns| columns * cell_width <= max_size && n.div_ceil(*columns) * cell_height <= max_size)
         .min_by_key(|columns| {
             let rows = n.div_ceil(*columns);
-            (columns * rows - n, (columns * cell_width).max(rows * cell_height))
+            (columns * rows - n, (rows * cell_height).abs_diff(wanted), columns * cell_width)
         })
+}
+
+/// Software rasterisers share out a target among their threads in squares of 64 texels, so two squares are better than
+/// one; from there on, wide is as good as tall. Smaller targets are square, or twice as tall as wide.
+fn preferred_height(texels: usize) -> usize {
+    const TWO_BINS: usize = 128;
+    (1usize << texels.max(1).ilog2().div_ceil(2)).min(TWO_BINS).max(if texels >= 32 * TWO_BINS { TWO_BINS } else { 1 })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plan::TensorFormat;
 
-    fn layout(c: usize, h: usize, w: usize, planes: usize, batch: usize) -> Layout {
+    const FORMATS: [TensorFormat; 3] = [TensorFormat::R32Float, TensorFormat::Rgba32Float, TensorFormat::Rgba16Float];
+
+    fn layout(format: TensorFormat, planes: usize, c: usize, h: usize, w: usize, batch: usize) -> Layout {
         let shape = Shape { channels: c, height: h, width: w };
-        Layout::tensor(shape, planes, batch, 2048).expect("fits")
+        Layout::tensor(shape, format.arrangement(shape, planes), batch, 2048).expect("fits")
     }
 
     #[test]
-    fn planes_and_tiles_hold_every_channel_once() {
-        for (c, planes) in [(1, 4), (3, 4), (8, 4), (13, 8), (64, 8)] {
-            let l = layout(c, 5, 7, planes, 3);
-            assert_eq!(l.planes, planes.min(c));
-            assert!(l.padded_channels() >= c && l.padded_channels() < c + planes);
+    fn every_value_has_a_place_of_its_own() {
+        for format in FORMATS {
+            for (planes, c, h, w) in [(8, 3, 6, 8), (8, 13, 5, 7), (4, 6, 4, 2), (2, 1, 3, 6), (8, 64, 4, 12)] {
+                let l = layout(format, planes, c, h, w, 2);
+                assert!(l.planes() <= planes, "{format:?} on {planes}: {l:?}");
+                let [px, py] = l.arrangement.phases;
+                let mut places = std::collections::BTreeSet::new();
+                for (item, channel, y, x) in (0..2)
+                    .flat_map(|i| (0..c).flat_map(move |c| (0..h).flat_map(move |y| (0..w).map(move |x| (i, c, y, x)))))
+                {
+                    let (x0, y0) = l.origin(item, channel / l.arrangement.quad);
+                    let place = (l.arrangement.plane(channel, x, y), x0 + x / px, y0 + y / py);
+                    assert!(place.1 < l.size().0 && place.2 < l.size().1 && place.0.0 < l.planes());
+                    assert!(places.insert(place), "{format:?}: {place:?} twice");
+                }
+            }
         }
+    }
+
+    #[test]
+    fn a_block_divides_the_picture() {
+        let shape = |height, width| Shape { channels: 8, height, width };
+        let phases = |format: TensorFormat, planes, h, w| format.arrangement(shape(h, w), planes).phases;
+        assert_eq!(phases(TensorFormat::Rgba32Float, 8, 64, 64), [4, 2]);
+        assert_eq!(phases(TensorFormat::Rgba32Float, 8, 2, 6), [2, 2]);
+        assert_eq!(phases(TensorFormat::Rgba16Float, 4, 64, 64), [2, 2]);
+        assert_eq!(phases(TensorFormat::Rgba32Float, 2, 64, 64), [2, 1]);
+        assert_eq!(phases(TensorFormat::R32Float, 8, 64, 64), [2, 2]);
+        assert_eq!(phases(TensorFormat::R32Float, 4, 64, 64), [2, 1]);
+        assert_eq!(phases(TensorFormat::R32Float, 8, 7, 9), [1, 1]);
     }
 
     #[test]
     fn a_full_grid_is_preferred_to_a_square_one() {
-        let l = layout(64, 16, 16, 8, 1);
-        assert_eq!(l.grid_x * l.grid_y(), 8);
-        assert_eq!(l.size(), (32, 64));
+        let l = layout(TensorFormat::R32Float, 8, 14, 16, 16, 1);
+        assert_eq!(l.grid_x * l.grid_y(), 7);
     }
 
     #[test]
     fn rects_cover_a_range_exactly() {
-        let l = layout(7 * 4, 3, 2, 4, 2);
+        let l = layout(TensorFormat::R32Float, 8, 7 * 2, 6, 4, 2);
         let mut texels = std::collections::BTreeSet::new();
         for rect in l.rects(1, 2..6) {
             for y in rect.y..rect.y + rect.height {
                 for x in rect.x..rect.x + rect.width {
-                    assert!(texels.insert((x, y)), "drawn twice");
+                    assert!(texels.insert((x, y)), "covered twice");
                 }
             }
         }
-        let mut expected = std::collections::BTreeSet::new();
-        for tile in 2..6 {
-            let (x0, y0) = l.origin(1, tile);
-            for y in 0..3 {
-                for x in 0..2 {
-                    expected.insert(((x0 + x) as u32, (y0 + y) as u32));
-                }
-            }
-        }
+        let expected: std::collections::BTreeSet<_> = (2..6)
+            .flat_map(|tile| {
+                let (x0, y0) = l.origin(1, tile);
+                (0..3).flat_map(move |y| (0..2).map(move |x| ((x0 + x) as u32, (y0 + y) as u32)))
+            })
+            .collect();
         assert_eq!(texels, expected);
     }
 
     #[test]
-    fn too_large_is_refused() {
-        let shape = Shape { channels: 64, height: 1024, width: 1024 };
-        assert!(Layout::tensor(shape, 4, 1, 2048).is_none());
+    fn nothing_fits_a_texture_smaller_than_a_tile() {
+        let shape = Shape { channels: 4, height: 100, width: 100 };
+        let arrangement = TensorFormat::Rgba32Float.arrangement(shape, 1);
+        assert_eq!(Layout::tensor(shape, arrangement, 1, 64), None);
     }
 }

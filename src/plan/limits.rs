@@ -1,11 +1,14 @@
 //! What a plan has to know about a device, as plain numbers.
 
+use super::format::TensorFormat;
+
 /// Limits of the device that a plan is made for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct PlanLimits {
-    /// Planes a tensor is spread over at most, which is the number of colour attachments of a pass: 4 or 8. Eight need
-    /// 27 sampled textures; with fewer a plan falls back to four.
-    pub planes: usize,
+    /// Colour attachments of a pass. WebGL2 guarantees 4.
+    pub max_attachments: usize,
+    /// Bytes of a fragment in all attachments. What Bevy asks for on WebGL2 is 32.
+    pub max_attachment_bytes: usize,
     /// Largest side of a texture in texels. WebGL2 guarantees 2048.
     pub max_texture_size: usize,
     /// Textures that a fragment shader may sample. WebGL2 guarantees 16.
@@ -13,15 +16,16 @@ pub struct PlanLimits {
 }
 
 impl PlanLimits {
-    /// What every WebGL2 device offers: 4 attachments, textures of 2048, 16 sampled textures.
-    pub const WEBGL2: Self = Self { planes: 4, max_texture_size: 2048, max_sampled_textures: 16 };
+    /// What every WebGL2 device offers: 4 attachments of 32 bytes, textures of 2048, 16 sampled textures.
+    pub const WEBGL2: Self =
+        Self { max_attachments: 4, max_attachment_bytes: 32, max_texture_size: 2048, max_sampled_textures: 16 };
 
-    /// The limits with the planes that the sampled textures allow: a convolution may bind the weights, all planes of
-    /// two operands with their coefficients, and those of a residual.
-    pub(super) fn fitted(self) -> Self {
-        let textures = |planes: usize| 1 + 2 * (planes + 1) + planes;
-        let most = if textures(8) <= self.max_sampled_textures { 8 } else { 4 };
-        Self { planes: self.planes.clamp(1, most), ..self }
+    /// Planes that a tensor is spread over at most: a power of two up to 8. A convolution writes them all, and may bind
+    /// the weights, the planes of two operands with their coefficients, and those of a sum.
+    pub fn planes(&self, format: TensorFormat) -> usize {
+        let attachments = self.max_attachments.min(self.max_attachment_bytes / format.bytes());
+        let fits = |planes: &usize| *planes <= attachments && 3 + 3 * planes <= self.max_sampled_textures;
+        [8, 4, 2].into_iter().find(fits).unwrap_or(1)
     }
 }
 

@@ -6,6 +6,7 @@
 //! ```
 
 mod error;
+mod format;
 pub mod kernel;
 mod layout;
 mod limits;
@@ -13,16 +14,19 @@ mod lower;
 mod memory;
 pub mod params;
 mod pass;
+mod source;
 mod table;
 mod weights;
 
 use std::collections::BTreeSet;
 
 pub use error::PlanError;
+pub use format::{Arrangement, TensorFormat};
 pub use kernel::Kernel;
 pub use layout::{Layout, LayoutUniform, Rect};
 pub use limits::PlanLimits;
 pub use pass::{Draw, ParamsRef, Pass, PlannedTensor, Slot, TextureRef};
+pub use source::encode_source;
 pub use weights::{PackedWeights, WEIGHT_TEXTURE_WIDTH};
 
 use crate::model::Model;
@@ -37,6 +41,8 @@ const PARAMS_ALIGN: usize = 256;
 pub struct PlanOptions {
     /// The device.
     pub limits: PlanLimits,
+    /// Texture format of activations.
+    pub format: TensorFormat,
     /// Pictures in one chain of passes, at least 1.
     pub batch: usize,
     /// Results to keep, by name: `output` is the cartoon, the graph's other outputs are taps, `input` is the picture.
@@ -45,9 +51,14 @@ pub struct PlanOptions {
 }
 
 impl Default for PlanOptions {
-    /// One picture, the cartoon alone, on any WebGL2 device.
+    /// One picture, the cartoon alone, on any WebGL2 device, in R32F.
     fn default() -> Self {
-        Self { limits: PlanLimits::default(), batch: 1, outputs: vec!["output".into()] }
+        Self {
+            limits: PlanLimits::default(),
+            format: TensorFormat::default(),
+            batch: 1,
+            outputs: vec!["output".into()],
+        }
     }
 }
 
@@ -72,6 +83,8 @@ pub struct Plan {
     pub input: usize,
     /// Results by name, with the index of the tensor.
     pub outputs: Vec<(String, usize)>,
+    /// Index of the tensor that has the result `output` as a picture, one RGBA texel a pixel, if that is among them.
+    pub picture: Option<usize>,
     /// Weights of all groups.
     pub weights: PackedWeights,
     /// Parameter blocks of all draws.
@@ -81,13 +94,18 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// Planes that a tensor is spread over at most.
+    pub fn planes(&self) -> usize {
+        self.options.limits.planes(self.options.format)
+    }
+
     /// Plans a model.
     ///
     /// # Errors
     /// [`PlanError`] if a tensor or the weights do not fit the device, or an output is not known.
     pub fn new(model: &Model, options: PlanOptions) -> Result<Self, PlanError> {
-        let options = PlanOptions { limits: options.limits.fitted(), batch: options.batch.max(1), ..options };
-        let lowered = lower::lower(model, options.limits, options.batch, &options.outputs)?;
+        let options = PlanOptions { batch: options.batch.max(1), ..options };
+        let lowered = lower::lower(model, &options)?;
         finish(model.manifest.name.clone(), options, model.graph.groups(), lowered)
     }
 
@@ -109,9 +127,14 @@ impl Plan {
 
 /// Places tensors in slots and weights in the texture, and writes the parameter buffer.
 fn finish(model: String, options: PlanOptions, groups: usize, lowered: Lowered<'_>) -> Result<Plan, PlanError> {
-    let Lowered { tensors, passes: specs, input, outputs, packer } = lowered;
-    let kept: Vec<usize> = outputs.iter().map(|(_, tensor)| *tensor).collect();
+    let Lowered { tensors, passes: specs, input, outputs, picture, packer } = lowered;
+    let kept: Vec<usize> = outputs.iter().map(|(_, tensor)| *tensor).chain(picture).collect();
     let assignment = memory::assign(&tensors, &specs, input, &kept);
+    let mut tensors = tensors;
+    for (tensor, slots) in tensors.iter_mut().zip(&assignment.planes) {
+        let slot = slots.first().map(|slot| assignment.slots[*slot]);
+        tensor.layout.texture = slot.map_or(tensor.layout.texture, |slot| (slot.width, slot.height));
+    }
     let kernels: Vec<Kernel> =
         specs.iter().flat_map(|p| &p.draws).map(|d| d.kernel).collect::<BTreeSet<_>>().into_iter().collect();
 
@@ -121,7 +144,8 @@ fn finish(model: String, options: PlanOptions, groups: usize, lowered: Lowered<'
     for spec in specs {
         let layout = tensors[spec.target].layout;
         let mut draws = Vec::new();
-        for draw in spec.draws {
+        for mut draw in spec.draws {
+            draw.params.place_layouts(|tensor| tensors[tensor].layout.uniform());
             let kernel = kernels.partition_point(|k| *k < draw.kernel);
             let textures = draw.textures.iter().map(|(b, source)| (*b, place(*source, &assignment.planes))).collect();
             let params = params.push(&draw);
@@ -145,6 +169,7 @@ fn finish(model: String, options: PlanOptions, groups: usize, lowered: Lowered<'
         passes,
         input,
         outputs,
+        picture,
         params: params.bytes,
         live_bytes: assignment.live_bytes,
     })
@@ -191,10 +216,5 @@ fn expand(spec: &DrawSpec, layout: &Layout, prototype: &Draw) -> Vec<Draw> {
         Region::Whole if !spec.params.is_per_group() => vec![prototype.clone()],
         Region::Whole => per_item(0..layout.tiles),
         Region::Tiles(tiles) => per_item(tiles.clone()),
-        Region::Tile { item, tile } => {
-            let rect = layout.rects(*item, *tile..tile + 1)[0];
-            vec![Draw { rect, item: Some(*item), ..prototype.clone() }]
-        }
-        Region::Rect(rect) => vec![Draw { rect: *rect, ..prototype.clone() }],
     }
 }

@@ -18,30 +18,38 @@ pub struct ConvParams {
     pub a: LayoutUniform,
     /// Further channels.
     pub b: LayoutUniform,
-    /// Residual.
+    /// What is added.
     pub c: LayoutUniform,
-    /// Coefficients of A: centers, scales, shifts.
+    /// What else is added.
+    pub d: LayoutUniform,
+    /// Coefficients of A: centers, scales, shifts; or its statistics.
     pub coefficients_a: LayoutUniform,
-    /// Coefficients of B.
+    /// The same of B.
     pub coefficients_b: LayoutUniform,
-    /// First weight texel.
-    pub weights: i32,
+    /// Column and row of the first weight texel.
+    pub weights: [i32; 2],
+    /// Output tiles whose weights share a row.
+    pub tiles_a_row: i32,
+    /// Rows from there to those of the next output tiles.
+    pub rows_a_tile: i32,
     /// Weight texels of one output tile.
     pub weight_stride: i32,
-    /// First bias texel.
+    /// First bias texel, one an output tile.
     pub bias: i32,
-    /// Step of the input for one output pixel.
-    pub stride: i32,
-    /// 1 if A is up-sampled by two when it is read.
-    pub up_a: i32,
-    /// 1 if B is up-sampled by two when it is read.
-    pub up_b: i32,
+    /// First output tile.
+    pub first: i32,
+    /// Output tile that D's tile 0 is added to.
+    pub tile_d: i32,
     /// A is clamped from below to this after its coefficients: 0 for ReLU.
     pub floor_a: f32,
     /// The same for B.
     pub floor_b: f32,
     /// The same for the result.
     pub floor_out: f32,
+    /// Pixels of a channel of A, for its norm.
+    pub pixels_a: f32,
+    /// The same of B.
+    pub pixels_b: f32,
     /// Unused; a uniform struct is a multiple of 16 bytes.
     pub pad: [i32; 3],
 }
@@ -52,43 +60,60 @@ pub struct ConvParams {
 pub struct CombineParams {
     /// Result.
     pub out: LayoutUniform,
-    /// Grid of A's source.
+    /// First operand.
     pub a: LayoutUniform,
-    /// Grid of B's source.
+    /// Second operand.
     pub b: LayoutUniform,
-    /// Coefficients of A: centers, scales, shifts.
+    /// Third operand.
+    pub c: LayoutUniform,
+    /// Coefficients of A: centers, scales, shifts; or its statistics.
     pub coefficients_a: LayoutUniform,
-    /// Coefficients of B.
+    /// The same of B.
     pub coefficients_b: LayoutUniform,
-    /// Source tile of each lane of A, less the output tile; [`EMPTY_LANE`] for none.
-    pub tile_a: [i32; 8],
+    /// Output tile that A's tile 0 is added to.
+    pub tile_a: i32,
     /// The same for B.
-    pub tile_b: [i32; 8],
-    /// 1 if A is up-sampled by two when it is read.
-    pub up_a: i32,
-    /// 1 if B is.
-    pub up_b: i32,
+    pub tile_b: i32,
+    /// The same for C.
+    pub tile_c: i32,
     /// A is clamped from below to this after its coefficients.
     pub floor_a: f32,
     /// The same for B.
     pub floor_b: f32,
+    /// Pixels of a channel of A, for its norm.
+    pub pixels_a: f32,
+    /// The same of B.
+    pub pixels_b: f32,
+    /// Unused.
+    pub pad: i32,
 }
 
-/// Marks a lane without a source in [`CombineParams`]; it reads as zero.
-pub const EMPTY_LANE: i32 = -1_000_000;
-
-/// `ops/reduce.wgsl`.
+/// `ops/picture.wgsl` and `ops/channel_sum.wgsl`.
 #[derive(Debug, Clone, Copy, PartialEq, Pod, Zeroable, Default)]
 #[repr(C)]
-pub struct ReduceParams {
-    /// Partial statistics.
+pub struct PlainParams {
+    /// Result.
     pub out: LayoutUniform,
     /// The tensor.
     pub a: LayoutUniform,
-    /// Rows of a chunk.
+}
+
+/// `ops/reduce.wgsl`, `ops/norm.wgsl` and `ops/pool.wgsl`.
+#[derive(Debug, Clone, Copy, PartialEq, Pod, Zeroable, Default)]
+#[repr(C)]
+pub struct ReduceParams {
+    /// Statistics or coefficients.
+    pub out: LayoutUniform,
+    /// The tensor.
+    pub a: LayoutUniform,
+    /// Rows of texels that a fragment reads.
     pub rows: i32,
-    /// Unused.
-    pub pad: [i32; 3],
+    /// Pixels of a texel.
+    pub phases: i32,
+    /// First value of the result, for a vector.
+    pub first: i32,
+    /// Channels of a tile.
+    pub quad: i32,
 }
 
 /// `ops/merge.wgsl`.
@@ -97,44 +122,44 @@ pub struct ReduceParams {
 pub struct MergeParams {
     /// A vector, a value a channel.
     pub out: LayoutUniform,
-    /// Partial statistics.
+    /// Statistics of chunks.
     pub a: LayoutUniform,
-    /// Planes and tiles of the tensor that the statistics are of.
-    pub planes: i32,
-    /// See `planes`.
-    pub tiles: i32,
+    /// Channels of a tile.
+    pub quad: i32,
     /// Pixels of a full chunk.
     pub chunk: i32,
     /// Pixels of a channel.
     pub pixels: i32,
+    /// Unused.
+    pub pad: i32,
 }
 
 /// `ops/coefficients.wgsl`.
 #[derive(Debug, Clone, Copy, PartialEq, Pod, Zeroable, Default)]
 #[repr(C)]
 pub struct CoefficientParams {
-    /// Centers, scales, shifts: three times the padded channels.
+    /// Centers, scales, shifts: three texels a tile.
     pub out: LayoutUniform,
-    /// Statistics: of chunks for instance norm, of channels otherwise.
+    /// Statistics of chunks.
     pub a: LayoutUniform,
     /// The modulation vector.
     pub modulation: LayoutUniform,
-    /// Planes and tiles of the tensor that the statistics are of.
-    pub planes: i32,
-    /// See `planes`.
-    pub tiles: i32,
+    /// Channels of a tile.
+    pub quad: i32,
     /// Pixels of a full chunk.
     pub chunk: i32,
     /// Pixels of a channel.
     pub pixels: i32,
     /// Channels.
     pub channels: i32,
-    /// First texel of rho.
+    /// First texel of rho, one a tile.
     pub rho: i32,
     /// First texel of gamma, or index of the first gamma in the modulation vector.
     pub gamma: i32,
     /// The same for beta.
     pub beta: i32,
+    /// Unused.
+    pub pad: i32,
 }
 
 /// `ops/scale.wgsl`.
@@ -143,14 +168,10 @@ pub struct CoefficientParams {
 pub struct ScaleParams {
     /// Centers, scales, shifts.
     pub out: LayoutUniform,
-    /// First weight texel, one a channel.
+    /// First weight texel, one a tile.
     pub weights: i32,
-    /// Channels.
-    pub channels: i32,
-    /// Channels including the empty lanes of the last tile.
-    pub padded: i32,
     /// Unused.
-    pub pad: i32,
+    pub pad: [i32; 3],
 }
 
 /// `ops/linear.wgsl`.
@@ -193,14 +214,4 @@ pub struct MixParams {
     pub first: i32,
     /// Unused.
     pub pad: [i32; 2],
-}
-
-/// `ops/channel_sum.wgsl`.
-#[derive(Debug, Clone, Copy, PartialEq, Pod, Zeroable, Default)]
-#[repr(C)]
-pub struct ChannelSumParams {
-    /// One channel.
-    pub out: LayoutUniform,
-    /// The tensor.
-    pub a: LayoutUniform,
 }

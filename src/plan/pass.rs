@@ -1,7 +1,9 @@
 //! A plan's passes, as data that a recorder only has to walk.
 
+use super::format::TensorFormat;
 use super::kernel::Kernel;
-use super::layout::{Layout, Rect};
+use super::layout::{Layout, LayoutUniform, Rect};
+use super::weights::WEIGHT_TEXTURE_WIDTH;
 use crate::model::Shape;
 
 /// A texture of a tensor, or the weights.
@@ -13,9 +15,11 @@ pub enum TextureRef {
     Slot(usize),
 }
 
-/// A texture that tensors take turns in. All are R32F.
+/// A texture that tensors take turns in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Slot {
+    /// Texture format.
+    pub format: TensorFormat,
     /// Width in texels.
     pub width: usize,
     /// Height in texels.
@@ -23,9 +27,9 @@ pub struct Slot {
 }
 
 impl Slot {
-    /// Bytes in R32F.
+    /// Bytes of the texture.
     pub fn bytes(&self) -> usize {
-        self.width * self.height * 4
+        self.width * self.height * self.format.bytes()
     }
 }
 
@@ -109,10 +113,6 @@ pub(super) enum Region {
     Whole,
     /// Some tiles of all pictures.
     Tiles(std::ops::Range<usize>),
-    /// One tile of one picture.
-    Tile { item: usize, tile: usize },
-    /// A rectangle.
-    Rect(Rect),
 }
 
 /// A parameter block whose weight offsets still lack their region's base.
@@ -120,13 +120,17 @@ pub(super) enum Region {
 pub(super) struct ParamBlock {
     pub bytes: Vec<u8>,
     pub patches: Vec<(usize, Patch)>,
+    /// Tensors of the layouts that the block begins with; `None` for one that is not used.
+    pub layouts: Vec<Option<usize>>,
 }
 
 /// What is added to the 32-bit word at an offset when weights are placed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Patch {
-    /// The base of the picture's group.
+    /// The first texel of the picture's group.
     Branch,
+    /// The first row of the picture's group.
+    BranchRow,
     /// The base of the first group.
     FirstBranch,
     /// The length of a group's region.
@@ -134,8 +138,19 @@ pub(super) enum Patch {
 }
 
 impl ParamBlock {
-    pub fn new(params: &impl bytemuck::NoUninit) -> Self {
-        Self { bytes: bytemuck::bytes_of(params).to_vec(), patches: Vec::new() }
+    /// A block that begins with the layouts of these tensors.
+    pub fn new(params: &impl bytemuck::NoUninit, layouts: &[Option<usize>]) -> Self {
+        Self { bytes: bytemuck::bytes_of(params).to_vec(), patches: Vec::new(), layouts: layouts.to_vec() }
+    }
+
+    /// Tells the layouts how large the textures are that the tensors came to lie in.
+    pub fn place_layouts(&mut self, layout: impl Fn(usize) -> LayoutUniform) {
+        let size = size_of::<LayoutUniform>();
+        for (i, tensor) in self.layouts.iter().enumerate() {
+            if let Some(tensor) = tensor {
+                self.bytes[i * size..(i + 1) * size].copy_from_slice(bytemuck::bytes_of(&layout(*tensor)));
+            }
+        }
     }
 
     /// Marks the word at byte `offset` for a base if `owner` is a branch.
@@ -146,13 +161,21 @@ impl ParamBlock {
         self
     }
 
+    /// The same for a word that counts rows.
+    pub fn weight_row(mut self, offset: usize, owner: crate::model::Owner) -> Self {
+        if owner == crate::model::Owner::Branch {
+            self.patches.push((offset, Patch::BranchRow));
+        }
+        self
+    }
+
     pub fn patch(mut self, offset: usize, patch: Patch) -> Self {
         self.patches.push((offset, patch));
         self
     }
 
     pub fn is_per_group(&self) -> bool {
-        self.patches.iter().any(|(_, p)| *p == Patch::Branch)
+        self.patches.iter().any(|(_, p)| matches!(p, Patch::Branch | Patch::BranchRow))
     }
 
     /// The finished bytes for a group.
@@ -161,6 +184,7 @@ impl ParamBlock {
         for (offset, patch) in &self.patches {
             let add = match patch {
                 Patch::Branch => branch_base + group * branch_length,
+                Patch::BranchRow => (branch_base + group * branch_length) / WEIGHT_TEXTURE_WIDTH,
                 Patch::FirstBranch => branch_base,
                 Patch::BranchLength => branch_length,
             };

@@ -11,11 +11,12 @@ impl fmt::Display for Plan {
         let draws: usize = self.passes.iter().map(|p| p.draws.len()).sum();
         writeln!(
             f,
-            "{}: {} pictures, {} planes, {} passes, {draws} draws, {} pipelines, {} textures {:.2} MiB (live {:.2}), \
+            "{}: {} pictures, {:?} on {} planes, {} passes, {draws} draws, {} pipelines, {} textures {:.2} MiB (live {:.2}), \
              weights {:.2} MiB, parameters {:.1} KiB",
             self.model,
             self.options.batch,
-            self.options.limits.planes,
+            self.options.format,
+            self.planes(),
             self.passes.len(),
             self.kernels.len(),
             self.slots.len(),

@@ -9,7 +9,7 @@ use crate::model::{Graph, Owner, ParamId, Weights};
 use super::PlanError;
 
 /// Width of the weight texture. A power of two: the shaders address it with a mask and a shift.
-pub const WEIGHT_TEXTURE_WIDTH: usize = 1024;
+pub const WEIGHT_TEXTURE_WIDTH: usize = 2048;
 
 /// Weights as the shaders read them.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -35,6 +35,19 @@ impl PackedWeights {
 pub(super) struct WeightRef {
     pub owner: Owner,
     pub offset: usize,
+}
+
+/// Where the weights of a convolution lie, relative to their owner's region: a run of `stride` texels for each output
+/// tile, `tiles_a_row` of them in a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct SheetRef {
+    pub owner: Owner,
+    pub column: usize,
+    pub row: usize,
+    pub tiles_a_row: usize,
+    /// Rows from one group of tiles to the next.
+    pub rows_a_tile: usize,
+    pub stride: usize,
 }
 
 /// Collects texels while the graph is lowered.
@@ -71,19 +84,43 @@ impl<'a> WeightPacker<'a> {
         Ok(WeightRef { owner, offset })
     }
 
-    /// Texel of the first group's region, once all is packed.
+    /// Appends what `pack` makes of each group's weights as a sheet: for every output tile the runs of texels that its
+    /// kernel takes in turn. No run breaks off at the end of a row.
+    pub fn push_sheet(
+        &mut self,
+        owner: Owner,
+        pack: impl Fn(&Source<'_>) -> Result<Vec<Vec<Vec<[f32; 4]>>>, PlanError>,
+    ) -> Result<SheetRef, PlanError> {
+        let Self { graph, weights, trunk, branches } = self;
+        let source = |group| Source { graph, weights, group };
+        match owner {
+            Owner::Trunk => Ok(append_sheet(trunk, owner, &pack(&source(0))?)),
+            Owner::Branch => {
+                let mut place = SheetRef { owner, column: 0, row: 0, tiles_a_row: 1, rows_a_tile: 1, stride: 0 };
+                for (group, region) in branches.iter_mut().enumerate() {
+                    place = append_sheet(region, owner, &pack(&source(group))?);
+                }
+                Ok(place)
+            }
+        }
+    }
+
+    /// Texel of the first group's region, once all is packed: regions begin at the start of a row.
     pub fn branch_base(&self) -> usize {
-        self.trunk.len()
+        self.trunk.len().next_multiple_of(WEIGHT_TEXTURE_WIDTH)
     }
 
     /// Texels of one group's region.
     pub fn branch_length(&self) -> usize {
-        self.branches[0].len()
+        self.branches[0].len().next_multiple_of(WEIGHT_TEXTURE_WIDTH)
     }
 
     pub fn finish(self, max_size: usize) -> Result<PackedWeights, PlanError> {
-        let mut texels = self.trunk;
-        self.branches.into_iter().for_each(|region| texels.extend(region));
+        let mut texels = Vec::new();
+        for region in std::iter::once(self.trunk).chain(self.branches) {
+            texels.extend(region);
+            end_row(&mut texels);
+        }
         let height = texels.len().div_ceil(WEIGHT_TEXTURE_WIDTH).max(1);
         if height > max_size {
             return Err(PlanError::WeightsTooLarge { width: WEIGHT_TEXTURE_WIDTH, height, limit: max_size });
@@ -91,6 +128,38 @@ impl<'a> WeightPacker<'a> {
         texels.resize(height * WEIGHT_TEXTURE_WIDTH, [0.0; 4]);
         Ok(PackedWeights { texels })
     }
+}
+
+fn end_row(region: &mut Vec<[f32; 4]>) {
+    region.resize(region.len().next_multiple_of(WEIGHT_TEXTURE_WIDTH), [0.0; 4]);
+}
+
+/// Puts the runs of every output tile where [`SheetRef`] finds them: side by side in the row that has room for all, else
+/// from the next row on.
+fn append_sheet(region: &mut Vec<[f32; 4]>, owner: Owner, tiles: &[Vec<Vec<[f32; 4]>>]) -> SheetRef {
+    let stride: usize = tiles.first().map_or(0, |runs| runs.iter().map(Vec::len).sum());
+    let room = WEIGHT_TEXTURE_WIDTH - region.len() % WEIGHT_TEXTURE_WIDTH;
+    if stride * tiles.len() > room {
+        end_row(region);
+    }
+    let start = region.len();
+    let tiles_a_row = if stride * tiles.len() <= room { tiles.len() } else { (WEIGHT_TEXTURE_WIDTH / stride).max(1) };
+    let mut rows_a_tile = 1;
+    for group in tiles.chunks(tiles_a_row) {
+        let first = region.len();
+        for run in group.iter().flatten() {
+            if region.len() % WEIGHT_TEXTURE_WIDTH + run.len() > WEIGHT_TEXTURE_WIDTH {
+                end_row(region);
+            }
+            region.extend(run);
+        }
+        if tiles.len() > tiles_a_row {
+            end_row(region);
+            rows_a_tile = (region.len() - first) / WEIGHT_TEXTURE_WIDTH;
+        }
+    }
+    let (column, row) = (start % WEIGHT_TEXTURE_WIDTH, start / WEIGHT_TEXTURE_WIDTH);
+    SheetRef { owner, column, row, tiles_a_row, rows_a_tile, stride }
 }
 
 fn append(region: &mut Vec<[f32; 4]>, texels: Vec<[f32; 4]>) -> usize {

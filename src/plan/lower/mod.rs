@@ -7,15 +7,17 @@ mod norm;
 mod vector;
 mod view;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::model::{Graph, Model, NodeId, Op, Shape};
 
+use super::kernel::Reduction;
 use super::layout::Layout;
 use super::pass::{DrawSpec, PassSpec};
 use super::weights::WeightPacker;
-use super::{PlanError, PlanLimits};
+use super::{Arrangement, PlanError, PlanLimits, PlanOptions, TensorFormat};
 use norm::Statistics;
+use view::NormSource;
 pub(super) use view::{Part, View};
 
 /// A tensor before it has slots.
@@ -33,6 +35,8 @@ pub(super) struct Lowered<'a> {
     pub input: usize,
     /// Requested results: name and tensor.
     pub outputs: Vec<(String, usize)>,
+    /// The result `output` as RGBA texels.
+    pub picture: Option<usize>,
     pub packer: WeightPacker<'a>,
 }
 
@@ -40,6 +44,7 @@ pub(super) struct Lowered<'a> {
 struct Lowering<'a> {
     graph: &'a Graph,
     limits: PlanLimits,
+    format: TensorFormat,
     batch: usize,
     packer: WeightPacker<'a>,
     /// Readers of each node that are alive; a requested result counts as one.
@@ -50,16 +55,18 @@ struct Lowering<'a> {
     passes: Vec<PassSpec>,
     /// Statistics of a tensor are shared by all its norms and pools.
     statistics: HashMap<usize, Statistics>,
-    instance_norms: HashMap<usize, usize>,
+    instance_norms: HashMap<usize, NormSource>,
+    /// Pools of small tensors that no reader has asked for yet, by node.
+    pools: HashMap<usize, (usize, Reduction)>,
+    /// Convolutions that wait for the sum (by node) that they end.
+    delayed: HashMap<usize, NodeId>,
+    /// Nodes that need no pass of their own though they have no value.
+    absorbed: HashSet<usize>,
 }
 
 /// Lowers the part of a model's graph that the results `outputs` need.
-pub(super) fn lower<'a>(
-    model: &'a Model,
-    limits: PlanLimits,
-    batch: usize,
-    outputs: &[String],
-) -> Result<Lowered<'a>, PlanError> {
+pub(super) fn lower<'a>(model: &'a Model, options: &PlanOptions) -> Result<Lowered<'a>, PlanError> {
+    let PlanOptions { limits, format, batch, ref outputs } = *options;
     let graph = &model.graph;
     let wanted = outputs.iter().map(|name| find_output(graph, name)).collect::<Result<Vec<_>, _>>()?;
     let alive = reachable(graph, &wanted);
@@ -73,6 +80,7 @@ pub(super) fn lower<'a>(
     let mut lowering = Lowering {
         graph,
         limits,
+        format,
         batch,
         packer: WeightPacker::new(graph, &model.weights),
         users,
@@ -82,11 +90,14 @@ pub(super) fn lower<'a>(
         passes: Vec::new(),
         statistics: HashMap::new(),
         instance_norms: HashMap::new(),
+        pools: HashMap::new(),
+        delayed: HashMap::new(),
+        absorbed: HashSet::new(),
     };
     let input = lowering.input()?;
     for i in (0..graph.nodes().len()).filter(|i| alive[*i]) {
         // Fusion may already have computed a later node.
-        if lowering.values[i].is_none() {
+        if lowering.values[i].is_none() && !lowering.absorbed.contains(&i) {
             lowering.node(NodeId(i))?;
         }
         if lowering.requested[i] {
@@ -97,8 +108,10 @@ pub(super) fn lower<'a>(
     for (name, id) in outputs.iter().zip(&wanted) {
         results.push((name.clone(), lowering.plain(*id)?));
     }
+    let output = results.iter().find(|(name, _)| name == "output").map(|(_, tensor)| *tensor);
+    let picture = output.map(|tensor| lowering.picture(tensor)).transpose()?;
     let Lowering { tensors, passes, packer, .. } = lowering;
-    Ok(Lowered { tensors, passes, input, outputs: results, packer })
+    Ok(Lowered { tensors, passes, input, outputs: results, picture, packer })
 }
 
 /// A named result, or `input` for the picture itself.
@@ -135,7 +148,12 @@ impl<'a> Lowering<'a> {
                 reason: "the graph has none".into(),
             });
         };
-        let tensor = self.tensor("input", self.graph.nodes()[index].shape)?;
+        let shape = self.graph.nodes()[index].shape;
+        if shape.channels != 3 {
+            let reason = format!("a picture has three channels, this is {shape}");
+            return Err(PlanError::Unsupported { node: "input".into(), op: "input", reason });
+        }
+        let tensor = self.tensor("input", shape)?;
         self.values[index] = Some(View::plain(tensor));
         Ok(tensor)
     }
@@ -152,7 +170,10 @@ impl<'a> Lowering<'a> {
             Op::UpsampleNearest2 => self.upsample(id)?,
             Op::ScaleChannels { .. } => self.scale_channels(id)?,
             Op::Add | Op::Tanh | Op::AveragePool2 => View::plain(self.combine_node(id)?),
-            Op::GlobalAveragePool | Op::GlobalMaxPool => View::plain(self.global_pool(id)?),
+            Op::GlobalAveragePool | Op::GlobalMaxPool => {
+                self.values[id.0] = self.global_pool(id)?;
+                return Ok(());
+            }
             Op::ChannelSum => View::plain(self.channel_sum(id)?),
             Op::Linear { .. } => return self.linear(id),
             Op::Mix { .. } => View::plain(self.mix(id)?),
@@ -171,7 +192,12 @@ impl<'a> Lowering<'a> {
     }
 
     /// The view of an input that has been lowered.
-    fn view(&self, id: NodeId) -> Result<View, PlanError> {
+    fn view(&mut self, id: NodeId) -> Result<View, PlanError> {
+        if let Some(pool) = self.pools.get(&id.0).copied()
+            && self.values[id.0].is_none()
+        {
+            self.values[id.0] = Some(View::plain(self.pool(id, pool)?));
+        }
         self.values[id.0].clone().ok_or_else(|| self.unsupported(id, "it is used before it is computed"))
     }
 
@@ -187,9 +213,22 @@ impl<'a> Lowering<'a> {
         Ok(tensor)
     }
 
+    /// How a tensor of this shape is arranged. A vector lies in one plane, a tile a value: it is read by index, so
+    /// spreading it would only cost bindings.
+    fn arrangement(&self, shape: Shape) -> Arrangement {
+        if shape.is_vector() {
+            return Arrangement::VECTOR;
+        }
+        self.format.arrangement(shape, self.limits.planes(self.format))
+    }
+
     /// Declares a tensor in the layout of its shape.
     fn tensor(&mut self, name: &str, shape: Shape) -> Result<usize, PlanError> {
-        let layout = Layout::tensor(shape, self.limits.planes, self.batch, self.limits.max_texture_size);
+        self.tensor_arranged(name, shape, self.arrangement(shape))
+    }
+
+    fn tensor_arranged(&mut self, name: &str, shape: Shape, arrangement: Arrangement) -> Result<usize, PlanError> {
+        let layout = Layout::tensor(shape, arrangement, self.batch, self.limits.max_texture_size);
         self.tensor_in(name, shape, layout)
     }
 
@@ -198,7 +237,7 @@ impl<'a> Lowering<'a> {
             node: name.to_owned(),
             shape: shape.to_string(),
             batch: self.batch,
-            planes: self.limits.planes,
+            planes: self.arrangement(shape).planes(),
             limit: self.limits.max_texture_size,
         })?;
         self.tensors.push(TensorSpec { name: name.to_owned(), shape, layout });

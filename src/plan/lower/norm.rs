@@ -3,24 +3,29 @@
 use std::mem::offset_of;
 
 use crate::model::{NodeId, Op, Owner, ParamId, Shape};
-use crate::plan::kernel::{BIND_A, BIND_VECTOR_A, BIND_WEIGHTS, Kernel, Norm, Reduction};
+use crate::plan::kernel::{BIND_A, BIND_VECTOR_A, BIND_WEIGHTS, Kernel, Norm, QUARTERS, Reduction};
 use crate::plan::layout::Layout;
 use crate::plan::params::{CoefficientParams, MergeParams, ReduceParams, ScaleParams};
 use crate::plan::pass::{DrawSpec, ParamBlock, Region, SourceSpec};
-use crate::plan::weights::scalars;
+use crate::plan::{Arrangement, TensorFormat};
 
-use super::{Lowering, Part, PlanError, View};
+use super::combine::Term;
+use super::{Lowering, NormSource, Part, PlanError, View};
 
-/// Pixels that one fragment reduces at most, unless a row is longer. Enough to make partials few; few enough that a
+/// Texels that one fragment reduces at most, unless a row is longer. Enough to make chunks few; few enough that a
 /// software GPU's bound on loop iterations is far away and a real one stays busy.
-const CHUNK_PIXELS: usize = 256;
+const CHUNK_TEXELS: usize = 128;
+
+/// Pixels of a channel up to which an instance norm is one pass. A second pass costs as much as some hundred fetches.
+const SMALL_PIXELS: usize = 1024;
+
+/// Texels that a fragment reduces at most where the reader merges the chunks.
+const QUARTER_TEXELS: usize = 256;
 
 /// The statistics of a tensor that exist so far, by tensor.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Statistics {
     /// Mean and M2 of chunks.
-    partials: Option<usize>,
-    /// Mean and M2 of channels.
     moments: Option<usize>,
     /// Maxima of chunks.
     maxima: Option<usize>,
@@ -30,18 +35,15 @@ impl Lowering<'_> {
     pub(super) fn instance_norm(&mut self, id: NodeId) -> Result<View, PlanError> {
         let node = self.graph.node(id);
         let tensor = self.plain(node.inputs[0])?;
-        let coefficients = match self.instance_norms.get(&tensor) {
-            Some(coefficients) => *coefficients,
+        let norm = match self.instance_norms.get(&tensor) {
+            Some(norm) => *norm,
             None => {
-                let partials = self.partials(tensor)?;
-                let params = self.coefficient_params(tensor, partials);
-                let coefficients =
-                    self.coefficients(&node.name, tensor, partials, Norm::Instance, params, Vec::new())?;
-                self.instance_norms.insert(tensor, coefficients);
-                coefficients
+                let norm = self.instance_source(&node.name, tensor)?;
+                self.instance_norms.insert(tensor, norm);
+                norm
             }
         };
-        Ok(View::part(Part { tensor, affine: Some(coefficients), relu: false, up: false }))
+        Ok(View::part(Part { norm: Some(norm), ..Part::new(tensor) }))
     }
 
     /// LIN and AdaLIN.
@@ -59,7 +61,7 @@ impl Lowering<'_> {
                     (gamma, &mut params.gamma, offset_of!(CoefficientParams, gamma)),
                     (beta, &mut params.beta, offset_of!(CoefficientParams, beta)),
                 ] {
-                    let (offset, owner) = self.scalar_weights(param)?;
+                    let (offset, owner) = self.channel_weights(tensor, param)?;
                     *word = offset;
                     owned.push((at, owner));
                 }
@@ -67,7 +69,7 @@ impl Lowering<'_> {
             }
             Op::AdaptiveLayerInstanceNorm { rho, gamma_at, beta_at } => {
                 let modulation = self.plain(node.inputs[1])?;
-                let (offset, owner) = self.scalar_weights(rho)?;
+                let (offset, owner) = self.channel_weights(tensor, rho)?;
                 owned.push((offset_of!(CoefficientParams, rho), owner));
                 params.rho = offset;
                 (params.gamma, params.beta) = (gamma_at as i32, beta_at as i32);
@@ -77,19 +79,61 @@ impl Lowering<'_> {
             }
             _ => return Err(self.unsupported(id, "not a layer norm")),
         };
-        let coefficients = self.coefficients_with(&node.name, tensor, moments, norm, params, textures, &owned)?;
-        Ok(View::part(Part { tensor, affine: Some(coefficients), relu: false, up: false }))
+        let coefficients = self.coefficients(&node.name, tensor, moments, (norm, params), textures, &owned)?;
+        Ok(View::part(Part { norm: Some(NormSource::Coefficients(coefficients)), ..Part::new(tensor) }))
     }
 
-    pub(super) fn global_pool(&mut self, id: NodeId) -> Result<usize, PlanError> {
+    /// A vector of means or maxima. That of a small tensor waits for its reader: a concatenation draws it in place.
+    pub(super) fn global_pool(&mut self, id: NodeId) -> Result<Option<View>, PlanError> {
         let node = self.graph.node(id);
         let tensor = self.plain(node.inputs[0])?;
-        let (kernel, partials) = if node.op == Op::GlobalMaxPool {
-            (Kernel::MergeVector(Reduction::Maximum), self.maxima(tensor)?)
-        } else {
-            (Kernel::MergeVector(Reduction::Moments), self.partials(tensor)?)
-        };
-        self.merge(&node.name, tensor, partials, kernel)
+        let what = reduction(&node.op);
+        if self.tensors[tensor].shape.pixels() <= SMALL_PIXELS {
+            self.pools.insert(id.0, (tensor, what));
+            return Ok(None);
+        }
+        let statistics = if what == Reduction::Maximum { self.maxima(tensor)? } else { self.moments(tensor)? };
+        Ok(Some(View::plain(self.merge(&node.name, tensor, statistics, Kernel::MergeVector(what))?)))
+    }
+
+    /// The pass of a pool that waited.
+    pub(super) fn pool(&mut self, id: NodeId, (tensor, what): (usize, Reduction)) -> Result<usize, PlanError> {
+        let node = self.graph.node(id);
+        let out = self.tensor(&node.name, node.shape)?;
+        let draw = self.pool_draw(out, 0, (tensor, what), Region::Whole);
+        self.emit(&node.name, out, vec![draw]);
+        Ok(out)
+    }
+
+    /// Writes the means or maxima of a tensor's channels from value `first` of a vector on.
+    fn pool_draw(&self, out: usize, first: usize, (tensor, what): (usize, Reduction), region: Region) -> DrawSpec {
+        let params = ReduceParams { first: first as i32, ..self.reduce_params(out, tensor) };
+        let params = ParamBlock::new(&params, &[Some(out), Some(tensor)]);
+        let kernel = Kernel::Pool { a: self.layout(tensor).arrangement, what };
+        DrawSpec { kernel, textures: self.planes(BIND_A, tensor), region, params }
+    }
+
+    /// Vectors one behind the other.
+    pub(super) fn concat_vectors(&mut self, id: NodeId) -> Result<usize, PlanError> {
+        let graph = self.graph;
+        let node = graph.node(id);
+        let mut sources = Vec::new();
+        for input in &node.inputs {
+            let pool = self.pools.get(&input.0).copied().filter(|_| self.only_user(*input) == Some(id));
+            let part = if pool.is_none() { Some(self.single(*input)?) } else { None };
+            sources.push((graph.node(*input).shape.channels, pool, part));
+        }
+        let out = self.tensor(&node.name, node.shape)?;
+        let mut first = 0;
+        let mut draws = Vec::new();
+        for (channels, pool, part) in sources {
+            let region = Region::Tiles(first..first + channels);
+            draws.extend(pool.map(|pool| self.pool_draw(out, first, pool, region.clone())));
+            draws.extend(part.map(|part| self.combine_draw(out, (Term::new(part, first), None, None), false, region)));
+            first += channels;
+        }
+        self.emit(&node.name, out, draws);
+        Ok(out)
     }
 
     /// Coefficients `(0, weight, 0)` of a tensor's channels.
@@ -100,29 +144,73 @@ impl Lowering<'_> {
         weight: ParamId,
     ) -> Result<usize, PlanError> {
         let out = self.coefficient_tensor(name, tensor)?;
-        let (weights, owner) = self.scalar_weights(weight)?;
-        let channels = self.tensors[tensor].shape.channels as i32;
-        let padded = self.layout(tensor).padded_channels() as i32;
-        let params = ScaleParams { out: self.layout(out).uniform(), weights, channels, padded, pad: 0 };
-        let params = ParamBlock::new(&params).weight(offset_of!(ScaleParams, weights), owner);
+        let (weights, owner) = self.channel_weights(tensor, weight)?;
+        let params = ScaleParams { out: self.layout(out).uniform(), weights, pad: [0; 3] };
+        let params = ParamBlock::new(&params, &[Some(out)]).weight(offset_of!(ScaleParams, weights), owner);
         let textures = vec![(BIND_WEIGHTS, SourceSpec::Weights)];
         self.emit(name, out, vec![DrawSpec { kernel: Kernel::Scale, textures, region: Region::Whole, params }]);
         Ok(out)
     }
 
-    fn scalar_weights(&mut self, param: ParamId) -> Result<(i32, Owner), PlanError> {
-        let place = self.packer.push(self.graph.param(param).owner, |source| Ok(scalars(source.get(param)?)))?;
+    /// A value a channel as a texel for each of the tensor's tiles.
+    fn channel_weights(&mut self, tensor: usize, param: ParamId) -> Result<(i32, Owner), PlanError> {
+        let quad = self.layout(tensor).arrangement.quad;
+        let place = self.packer.push(self.graph.param(param).owner, |source| {
+            let values = source.get(param)?;
+            let texel = |c: &[f32]| std::array::from_fn(|lane| c.get(lane).copied().unwrap_or(0.0));
+            Ok(values.chunks(quad).map(texel).collect())
+        })?;
         Ok((place.offset as i32, place.owner))
     }
 
-    /// Mean and M2 of chunks of each channel.
-    fn partials(&mut self, tensor: usize) -> Result<usize, PlanError> {
-        if let Some(partials) = self.statistics(tensor).partials {
-            return Ok(partials);
+    /// What readers take a tensor's instance norm from: its coefficients in one pass, statistics that they merge, or
+    /// both one after the other, as its size asks for.
+    fn instance_source(&mut self, name: &str, tensor: usize) -> Result<NormSource, PlanError> {
+        let known = self.statistics(tensor).moments.is_some();
+        if !known && self.tensors[tensor].shape.pixels() <= SMALL_PIXELS {
+            return Ok(NormSource::Coefficients(self.small_norm(name, tensor)?));
         }
-        let partials = self.reduce(tensor, Reduction::Moments)?;
-        self.statistics.entry(tensor).or_default().partials = Some(partials);
-        Ok(partials)
+        let moments = self.moments(tensor)?;
+        let layout = self.layout(tensor);
+        if chunk_rows(&layout) * QUARTERS == layout.tile_height {
+            return Ok(NormSource::Quarters(moments));
+        }
+        let params = self.coefficient_params(tensor, moments);
+        let coefficients = self.coefficients(name, tensor, moments, (Norm::Instance, params), Vec::new(), &[])?;
+        Ok(NormSource::Coefficients(coefficients))
+    }
+
+    /// Straight from the tensor to coefficients.
+    fn small_norm(&mut self, name: &str, tensor: usize) -> Result<usize, PlanError> {
+        let out = self.coefficient_tensor(name, tensor)?;
+        let params = ParamBlock::new(&self.reduce_params(out, tensor), &[Some(out), Some(tensor)]);
+        let kernel = Kernel::Norm { a: self.layout(tensor).arrangement };
+        let textures = self.planes(BIND_A, tensor);
+        self.emit(name, out, vec![DrawSpec { kernel, textures, region: Region::Whole, params }]);
+        Ok(out)
+    }
+
+    /// Parameters of a fragment that reads a whole channel.
+    fn reduce_params(&self, out: usize, tensor: usize) -> ReduceParams {
+        let source = self.layout(tensor);
+        ReduceParams {
+            out: self.layout(out).uniform(),
+            a: source.uniform(),
+            rows: source.tile_height as i32,
+            phases: source.arrangement.phase_count() as i32,
+            first: 0,
+            quad: source.arrangement.quad as i32,
+        }
+    }
+
+    /// Mean and M2 of chunks of each channel.
+    fn moments(&mut self, tensor: usize) -> Result<usize, PlanError> {
+        if let Some(moments) = self.statistics(tensor).moments {
+            return Ok(moments);
+        }
+        let moments = self.reduce(tensor, Reduction::Moments)?;
+        self.statistics.entry(tensor).or_default().moments = Some(moments);
+        Ok(moments)
     }
 
     fn maxima(&mut self, tensor: usize) -> Result<usize, PlanError> {
@@ -134,124 +222,117 @@ impl Lowering<'_> {
         Ok(maxima)
     }
 
-    /// Mean and M2 of each channel, for norms that read all channels.
-    fn moments(&mut self, tensor: usize) -> Result<usize, PlanError> {
-        if let Some(moments) = self.statistics(tensor).moments {
-            return Ok(moments);
-        }
-        let partials = self.partials(tensor)?;
-        let name = format!("{}.moments", self.tensors[tensor].name);
-        let moments = self.merge(&name, tensor, partials, Kernel::MergeMoments)?;
-        self.statistics.entry(tensor).or_default().moments = Some(moments);
-        Ok(moments)
-    }
-
     fn statistics(&self, tensor: usize) -> Statistics {
         self.statistics.get(&tensor).copied().unwrap_or_default()
     }
 
-    /// One draw a plane: a fragment reads one channel's chunk from one texture, so nothing is gained by binding all.
     fn reduce(&mut self, tensor: usize, what: Reduction) -> Result<usize, PlanError> {
         let source = self.layout(tensor);
         let rows = chunk_rows(&source);
         let chunks = source.tile_height.div_ceil(rows);
-        let kernel = Kernel::Reduce(what);
-        let layout = Layout::partials(&source, chunks, kernel.targets(), self.limits.max_texture_size);
+        let kernel = Kernel::Reduce { a: source.arrangement, what };
+        // One plane for each statistic.
+        let arrangement = Arrangement { phases: [kernel.targets().len(), 1], ..Arrangement::QUADS };
+        let layout = Layout::grid(arrangement, (1, chunks), source.tiles, self.batch, self.limits.max_texture_size);
         let name = format!("{}.reduce", self.tensors[tensor].name);
-        let shape = Shape { channels: source.padded_channels(), height: chunks, width: 1 };
+        let shape = Shape { channels: self.tensors[tensor].shape.channels, height: chunks, width: 1 };
         let out = self.tensor_in(&name, shape, layout)?;
-        let layout = self.layout(out);
-        let params = ReduceParams { out: layout.uniform(), a: source.uniform(), rows: rows as i32, pad: [0; 3] };
-        let (width, _) = layout.size();
-        let draws = (0..source.planes).map(|plane| {
-            let (_, y) = layout.origin(0, plane * source.tiles);
-            let rect = crate::plan::Rect { x: 0, y: y as u32, width: width as u32, height: chunks as u32 };
-            DrawSpec {
-                kernel,
-                textures: vec![(BIND_A, SourceSpec::Plane(tensor, plane))],
-                region: Region::Rect(rect),
-                params: ParamBlock::new(&params),
-            }
-        });
-        let draws = draws.collect();
-        self.emit(&name, out, draws);
+        let params = ReduceParams { rows: rows as i32, ..self.reduce_params(out, tensor) };
+        let params = ParamBlock::new(&params, &[Some(out), Some(tensor)]);
+        let textures = self.planes(BIND_A, tensor);
+        self.emit(&name, out, vec![DrawSpec { kernel, textures, region: Region::Whole, params }]);
         Ok(out)
     }
 
-    /// Statistics of chunks to statistics of channels.
-    fn merge(&mut self, name: &str, tensor: usize, partials: usize, kernel: Kernel) -> Result<usize, PlanError> {
+    /// Statistics of chunks to a vector.
+    fn merge(&mut self, name: &str, tensor: usize, statistics: usize, kernel: Kernel) -> Result<usize, PlanError> {
         let source = self.layout(tensor);
         let shape = Shape { channels: self.tensors[tensor].shape.channels, height: 1, width: 1 };
-        let vector = Layout::tensor(shape, 1, self.batch, self.limits.max_texture_size);
-        let layout = vector.map(|layout| Layout { planes: kernel.targets(), ..layout });
-        let out = self.tensor_in(name, shape, layout)?;
+        let out = self.tensor(name, shape)?;
         let params = MergeParams {
             out: self.layout(out).uniform(),
-            a: self.layout(partials).uniform(),
-            planes: source.planes as i32,
-            tiles: source.tiles as i32,
-            chunk: (chunk_rows(&source) * source.tile_width) as i32,
-            pixels: (source.tile_width * source.tile_height) as i32,
+            a: self.layout(statistics).uniform(),
+            quad: source.arrangement.quad as i32,
+            chunk: chunk_pixels(&source) as i32,
+            pixels: self.tensors[tensor].shape.pixels() as i32,
+            pad: 0,
         };
-        let textures = self.planes(BIND_A, partials);
-        let params = ParamBlock::new(&params);
+        let params = ParamBlock::new(&params, &[Some(out), Some(statistics)]);
+        let textures = self.planes(BIND_A, statistics);
         self.emit(name, out, vec![DrawSpec { kernel, textures, region: Region::Whole, params }]);
         Ok(out)
     }
 
+    /// Three texels for each of a tensor's tiles, side by side.
     fn coefficient_tensor(&mut self, name: &str, tensor: usize) -> Result<usize, PlanError> {
-        let padded = self.layout(tensor).padded_channels();
-        self.tensor(&format!("{name}.coefficients"), Shape { channels: 3 * padded, height: 1, width: 1 })
+        let tiles = 3 * self.layout(tensor).tiles;
+        let limit = self.limits.max_texture_size;
+        let layout = Layout {
+            arrangement: Arrangement { format: TensorFormat::Rgba32Float, ..Arrangement::QUADS },
+            tile_width: 1,
+            tile_height: 1,
+            tiles,
+            grid_x: tiles,
+            batch: self.batch,
+            blocks_x: 1,
+            texture: (tiles, self.batch),
+        };
+        let shape = Shape { channels: 3 * self.tensors[tensor].shape.channels, height: 1, width: 1 };
+        let fits = tiles <= limit && self.batch <= limit;
+        self.tensor_in(&format!("{name}.coefficients"), shape, fits.then_some(layout))
     }
 
     fn coefficient_params(&self, tensor: usize, statistics: usize) -> CoefficientParams {
         let source = self.layout(tensor);
         CoefficientParams {
             a: self.layout(statistics).uniform(),
-            planes: source.planes as i32,
-            tiles: source.tiles as i32,
-            chunk: (chunk_rows(&source) * source.tile_width) as i32,
-            pixels: (source.tile_width * source.tile_height) as i32,
+            quad: source.arrangement.quad as i32,
+            chunk: chunk_pixels(&source) as i32,
+            pixels: self.tensors[tensor].shape.pixels() as i32,
             channels: self.tensors[tensor].shape.channels as i32,
             ..CoefficientParams::default()
         }
     }
 
+    /// The pass that turns statistics into coefficients; `owned` lists the weight words of the parameters.
     fn coefficients(
         &mut self,
         name: &str,
         tensor: usize,
         statistics: usize,
-        norm: Norm,
-        params: CoefficientParams,
-        textures: Vec<(u32, SourceSpec)>,
-    ) -> Result<usize, PlanError> {
-        self.coefficients_with(name, tensor, statistics, norm, params, textures, &[])
-    }
-
-    /// The pass that turns statistics into coefficients; `owned` lists the weight words of the parameters.
-    #[expect(clippy::too_many_arguments, reason = "the parts of one pass, each used once")]
-    fn coefficients_with(
-        &mut self,
-        name: &str,
-        tensor: usize,
-        statistics: usize,
-        norm: Norm,
-        mut params: CoefficientParams,
+        (norm, mut params): (Norm, CoefficientParams),
         mut textures: Vec<(u32, SourceSpec)>,
         owned: &[(usize, Owner)],
     ) -> Result<usize, PlanError> {
         let out = self.coefficient_tensor(name, tensor)?;
         params.out = self.layout(out).uniform();
         textures.extend(self.planes(BIND_A, statistics));
-        let params = owned.iter().fold(ParamBlock::new(&params), |block, (at, owner)| block.weight(*at, *owner));
+        let modulation = textures.iter().find_map(|(binding, source)| match source {
+            SourceSpec::Plane(tensor, _) if *binding == BIND_VECTOR_A => Some(*tensor),
+            _ => None,
+        });
+        let block = ParamBlock::new(&params, &[Some(out), Some(statistics), modulation]);
+        let params = owned.iter().fold(block, |block, (at, owner)| block.weight(*at, *owner));
         let kernel = Kernel::Coefficients(norm);
         self.emit(name, out, vec![DrawSpec { kernel, textures, region: Region::Whole, params }]);
         Ok(out)
     }
 }
 
-/// Rows of a tile that one fragment reduces.
+fn reduction(op: &Op) -> Reduction {
+    if *op == Op::GlobalMaxPool { Reduction::Maximum } else { Reduction::Moments }
+}
+
+/// Rows of texels that one fragment reduces: a quarter of them, if those are not too many.
 fn chunk_rows(layout: &Layout) -> usize {
-    (CHUNK_PIXELS / layout.tile_width).clamp(1, layout.tile_height)
+    let quarter = layout.tile_height / QUARTERS;
+    if layout.tile_height.is_multiple_of(QUARTERS) && quarter > 0 && quarter * layout.tile_width <= QUARTER_TEXELS {
+        return quarter;
+    }
+    (CHUNK_TEXELS / layout.tile_width).clamp(1, layout.tile_height)
+}
+
+/// Pixels of those rows.
+fn chunk_pixels(layout: &Layout) -> usize {
+    chunk_rows(layout) * layout.tile_width * layout.arrangement.phase_count()
 }

@@ -6,7 +6,7 @@ use std::ops::Range;
 use crate::model::{NodeId, Op, Owner, ParamId};
 use crate::plan::PlanError;
 use crate::plan::kernel::{BIND_A, BIND_VECTOR_A, BIND_VECTOR_B, BIND_WEIGHTS, Kernel};
-use crate::plan::params::{ChannelSumParams, LinearParams, MixParams, NO_FLOOR};
+use crate::plan::params::{LinearParams, MixParams, NO_FLOOR, PlainParams};
 use crate::plan::pass::{DrawSpec, ParamBlock, Patch, Region, SourceSpec};
 use crate::plan::weights::{WeightRef, quads, scalars};
 
@@ -40,7 +40,7 @@ impl Lowering<'_> {
                 floor_out: if relu.is_some() { 0.0 } else { NO_FLOOR },
                 pad: [0; 2],
             };
-            let params = ParamBlock::new(&params).weight(offset_of!(LinearParams, weights), owner);
+            let params = ParamBlock::new(&params, &[Some(out), Some(input)]).weight(offset_of!(LinearParams, weights), owner);
             draws.push(DrawSpec {
                 kernel: Kernel::Linear,
                 textures: vec![(BIND_WEIGHTS, SourceSpec::Weights), (BIND_VECTOR_A, SourceSpec::Plane(input, 0))],
@@ -89,7 +89,7 @@ impl Lowering<'_> {
                     (BIND_VECTOR_B, SourceSpec::Plane(b, 0)),
                 ],
                 region: Region::Tiles(first..first + length(part)),
-                params: ParamBlock::new(&params).weight(offset_of!(MixParams, weights), owner),
+                params: ParamBlock::new(&params, &[out, a, b].map(Some)).weight(offset_of!(MixParams, weights), owner),
             });
         }
         self.emit(&node.name, out, draws);
@@ -121,7 +121,7 @@ impl Lowering<'_> {
                 floor_out: NO_FLOOR,
                 pad: [0; 2],
             };
-            let params = ParamBlock::new(&params)
+            let params = ParamBlock::new(&params, &[Some(out), Some(input)])
                 .patch(offset_of!(LinearParams, weights), Patch::FirstBranch)
                 .patch(offset_of!(LinearParams, row_stride), Patch::BranchLength);
             draws.push(DrawSpec {
@@ -139,11 +139,10 @@ impl Lowering<'_> {
         let node = self.graph.node(id);
         let input = self.plain(node.inputs[0])?;
         let out = self.tensor(&node.name, node.shape)?;
-        let source = self.layout(input);
-        let params = ChannelSumParams { out: self.layout(out).uniform(), a: source.uniform() };
-        let kernel = Kernel::ChannelSum { planes: source.planes };
+        let (a, layout) = (self.layout(input), self.layout(out));
+        let params = ParamBlock::new(&PlainParams { out: layout.uniform(), a: a.uniform() }, &[Some(out), Some(input)]);
+        let kernel = Kernel::ChannelSum { a: a.arrangement, out: layout.arrangement };
         let textures = self.planes(BIND_A, input);
-        let params = ParamBlock::new(&params);
         self.emit(&node.name, out, vec![DrawSpec { kernel, textures, region: Region::Whole, params }]);
         Ok(out)
     }

@@ -1,22 +1,53 @@
 //! Lazy values: tensors with what is still to be done when they are read.
 
-use crate::model::{NodeId, Op};
+use crate::model::{NodeId, Op, ParamId};
+use crate::plan::kernel::Affine;
 
 use super::{Lowering, PlanError};
 
-/// One tensor as a reader sees it: `max((x - center) * scale + shift, floor)`, perhaps up-sampled.
+/// One tensor as a reader sees it: `max(norm(x), floor)`, perhaps scaled, perhaps up-sampled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::plan) struct Part {
     pub tensor: usize,
-    /// Coefficient tensor: centers, scales, shifts.
-    pub affine: Option<usize>,
+    pub norm: Option<NormSource>,
     pub relu: bool,
     pub up: bool,
+    /// A weight a channel that it is multiplied by, which a convolution does in its own weights.
+    pub scale: Option<ParamId>,
+}
+
+/// The tensor that a norm is read from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::plan) enum NormSource {
+    /// Centers, scales, shifts.
+    Coefficients(usize),
+    /// Mean and M2 of four chunks of equal size.
+    Quarters(usize),
+}
+
+impl NormSource {
+    pub fn tensor(self) -> usize {
+        match self {
+            Self::Coefficients(tensor) | Self::Quarters(tensor) => tensor,
+        }
+    }
 }
 
 impl Part {
+    pub fn new(tensor: usize) -> Self {
+        Self { tensor, norm: None, relu: false, up: false, scale: None }
+    }
+
     pub fn is_plain(&self) -> bool {
-        self.affine.is_none() && !self.relu && !self.up
+        *self == Self::new(self.tensor)
+    }
+
+    pub fn affine(&self) -> Affine {
+        match self.norm {
+            None => Affine::None,
+            Some(NormSource::Coefficients(_)) => Affine::Coefficients,
+            Some(NormSource::Quarters(_)) => Affine::Quarters,
+        }
     }
 }
 
@@ -28,7 +59,7 @@ pub(in crate::plan) struct View {
 
 impl View {
     pub fn plain(tensor: usize) -> Self {
-        Self::part(Part { tensor, affine: None, relu: false, up: false })
+        Self::part(Part::new(tensor))
     }
 
     pub fn part(part: Part) -> Self {
@@ -54,7 +85,11 @@ impl View {
 
 impl Lowering<'_> {
     pub(super) fn relu(&mut self, id: NodeId) -> Result<View, PlanError> {
-        let mut view = self.view(self.graph.node(id).inputs[0])?;
+        let input = self.graph.node(id).inputs[0];
+        let mut view = self.view(input)?;
+        if view.parts.iter().any(|part| part.scale.is_some()) {
+            view = View::plain(self.plain(input)?);
+        }
         view.parts.iter_mut().for_each(|part| part.relu = true);
         Ok(view)
     }
@@ -72,25 +107,23 @@ impl Lowering<'_> {
     /// Concatenation costs nothing, except of vectors, which are read by index.
     pub(super) fn concat(&mut self, id: NodeId) -> Result<View, PlanError> {
         let node = self.graph.node(id);
+        if node.shape.is_vector() {
+            return Ok(View::plain(self.concat_vectors(id)?));
+        }
         let mut parts = Vec::new();
         for input in &node.inputs {
             parts.extend(self.view(*input)?.parts);
         }
-        let view = View { parts };
-        if node.shape.is_vector() {
-            return Ok(View::plain(self.materialise(&node.name, node.shape, &view)?));
-        }
-        Ok(view)
+        Ok(View { parts })
     }
 
-    /// Scaling channels by weights is a coefficient vector for the reader.
+    /// Scaling channels is left to the reader.
     pub(super) fn scale_channels(&mut self, id: NodeId) -> Result<View, PlanError> {
         let node = self.graph.node(id);
         let Op::ScaleChannels { weight } = node.op else {
             return Err(self.unsupported(id, "not a scale"));
         };
         let tensor = self.plain(node.inputs[0])?;
-        let affine = Some(self.scale_coefficients(&node.name, tensor, weight)?);
-        Ok(View::part(Part { tensor, affine, relu: false, up: false }))
+        Ok(View::part(Part { scale: Some(weight), ..Part::new(tensor) }))
     }
 }
