@@ -34,6 +34,8 @@ pub struct Operand {
     pub arrangement: Arrangement,
     /// How each channel is scaled and shifted when it is read.
     pub affine: Affine,
+    /// Whether a convolution reads it up-sampled by two: nearest neighbour, as `torch.nn.Upsample`.
+    pub up: bool,
 }
 
 /// Where the norm that a reader applies comes from.
@@ -281,7 +283,7 @@ impl fmt::Display for Operand {
             Affine::Coefficients => "n",
             Affine::Quarters => "q",
         };
-        write!(f, "{}{norm}", self.arrangement)
+        write!(f, "{}{}{norm}", if self.up { "up " } else { "" }, self.arrangement)
     }
 }
 

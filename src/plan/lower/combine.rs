@@ -121,7 +121,7 @@ impl Lowering<'_> {
         region: Region,
     ) -> DrawSpec {
         let arrangement = |term: &Term| self.layout(term.part.tensor).arrangement;
-        let operand = |term: &Term| (Operand { arrangement: arrangement(term), affine: term.part.affine() }, term.read);
+        let operand = |term: &Term| (Operand { arrangement: arrangement(term), affine: term.part.affine(), up: false }, term.read);
         let layout = |tensor: Option<usize>| tensor.map_or_else(LayoutUniform::default, |t| self.layout(t).uniform());
         let norm = |term: &Term| term.part.norm.map(NormSource::tensor);
         let floor = |term: &Term| if term.part.relu { 0.0 } else { NO_FLOOR };

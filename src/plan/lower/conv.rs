@@ -27,6 +27,13 @@ enum Weights {
     Folded { direct: [ParamId; 2], first: [ParamId; 2], second: [ParamId; 2] },
 }
 
+/// What decides which input pixels a convolution reads.
+#[derive(Clone, Copy)]
+struct Geometry {
+    kernel: usize,
+    stride: usize,
+}
+
 /// What is done with the sums before they are written.
 #[derive(Default)]
 struct Epilogue {
@@ -124,7 +131,7 @@ impl Lowering<'_> {
         };
         let last = &graph.nodes()[epilogue.last()];
         let arrangement = self.arrangement(last.shape);
-        let sources = self.sources(node.inputs[0], stride, &arrangement, epilogue.planes(&arrangement))?;
+        let sources = self.sources(node.inputs[0], Geometry { kernel, stride }, &arrangement, epilogue.planes(&arrangement))?;
         let out = self.tensor(&last.name, last.shape)?;
         let weights = epilogue.fold.unwrap_or(Weights::Params { weight, bias });
         let spec = ConvSpec { sources: &sources, out, kernel, stride, weights, epilogue: &epilogue };
@@ -187,7 +194,7 @@ impl Lowering<'_> {
             parts.insert(0, Part::new(joined));
         }
         for part in &mut parts {
-            *part = self.readable(*part, 1, &arrangement)?;
+            *part = self.readable(*part, Geometry { kernel: 1, stride: 1 }, &arrangement)?;
         }
         let out = self.tensor(name, shape)?;
         let epilogue = Epilogue::default();
@@ -278,7 +285,7 @@ impl Lowering<'_> {
     fn sources(
         &mut self,
         input: NodeId,
-        stride: usize,
+        conv: Geometry,
         out: &Arrangement,
         other_planes: usize,
     ) -> Result<Vec<Part>, PlanError> {
@@ -295,24 +302,53 @@ impl Lowering<'_> {
         let textures: usize = tensors.iter().map(|p| self.layout(p.tensor).planes() + norm(p)).sum();
         let fits = tensors.len() <= 2 && textures + other_planes < self.limits.max_sampled_textures;
         let parts = if fits { parts } else { View::plain(self.plain(input)?).parts };
-        parts.into_iter().map(|part| self.readable(part, stride, out)).collect()
+        parts.into_iter().map(|part| self.readable(part, conv, out)).collect()
     }
 
-    /// A part whose phases the blocks of `out` meet: else, and if it is up-sampled, in a tensor of its own.
-    fn readable(&mut self, part: Part, stride: usize, out: &Arrangement) -> Result<Part, PlanError> {
+    /// A part as the blocks of `out` can read it, in a tensor of its own if its phases differ.
+    ///
+    /// An up-sampled one lies in half the phases, so that a block reads the same phases everywhere.
+    fn readable(&mut self, part: Part, conv: Geometry, out: &Arrangement) -> Result<Part, PlanError> {
         let arrangement = self.layout(part.tensor).arrangement;
-        let mut shape = self.tensors[part.tensor].shape;
-        if part.up {
-            (shape.height, shape.width) = (2 * shape.height, 2 * shape.width);
+        let shape = self.tensors[part.tensor].shape;
+        let meets = |phases: [usize; 2], step: usize| {
+            (0..2).all(|axis| (step * out.phases[axis]).is_multiple_of(phases[axis]))
+        };
+        if !part.up {
+            if meets(arrangement.phases, conv.stride) {
+                return Ok(part);
+            }
+            let apart = Arrangement { phases: [1, 1], ..arrangement };
+            return self.rearranged(part, shape, apart, "apart");
         }
-        let wanted = if part.up { self.arrangement(shape) } else { arrangement };
-        let met = (0..2).all(|axis| (stride * out.phases[axis]).is_multiple_of(wanted.phases[axis]));
-        if met && !part.up {
-            return Ok(part);
+        if conv.stride == 1 && WeightRuns::new(conv.kernel, 1, 1).steps == 1 {
+            let halved = Arrangement { phases: out.phases.map(|n| n.div_ceil(2)), ..arrangement };
+            let divides = shape.width.is_multiple_of(halved.phases[0]) && shape.height.is_multiple_of(halved.phases[1]);
+            if divides && arrangement == halved {
+                return Ok(part);
+            }
+            if divides {
+                let plain = self.rearranged(Part { up: false, ..part }, shape, halved, "halved")?;
+                return Ok(Part { up: true, ..plain });
+            }
         }
-        let target = if met { wanted } else { Arrangement { phases: [1, 1], ..wanted } };
-        let name = format!("{}.{}", self.tensors[part.tensor].name, if part.up { "up" } else { "apart" });
-        let tensor = self.materialise_in(&name, shape, target, &View::part(Part { scale: None, ..part }))?;
+        let shape = Shape { height: 2 * shape.height, width: 2 * shape.width, ..shape };
+        let whole = self.arrangement(shape);
+        let target = if meets(whole.phases, conv.stride) { whole } else { Arrangement { phases: [1, 1], ..whole } };
+        self.rearranged(part, shape, target, "up")
+    }
+
+    /// What a part reads as, but for its scale, in a tensor of its own.
+    fn rearranged(
+        &mut self,
+        part: Part,
+        shape: Shape,
+        arrangement: Arrangement,
+        suffix: &str,
+    ) -> Result<Part, PlanError> {
+        let name = format!("{}.{suffix}", self.tensors[part.tensor].name);
+        let view = View::part(Part { scale: None, ..part });
+        let tensor = self.materialise_in(&name, shape, arrangement, &view)?;
         Ok(Part { scale: part.scale, ..Part::new(tensor) })
     }
 
@@ -347,7 +383,7 @@ impl Lowering<'_> {
 
         let part = |i: usize| operands.get(i).map(|operand| operand.part);
         let arrangement = |tensor: usize| self.layout(tensor).arrangement;
-        let operand = |part: Part| Operand { arrangement: arrangement(part.tensor), affine: part.affine() };
+        let operand = |part: Part| Operand { arrangement: arrangement(part.tensor), affine: part.affine(), up: part.up };
         let a = operands[0].part;
         let key = Kernel::Conv {
             kernel,

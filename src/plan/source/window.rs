@@ -53,30 +53,34 @@ struct Axis {
     /// Pixels before the block's first.
     pad: usize,
     stride: usize,
+    /// Pixels of the window for one of the operand: 2 if it is up-sampled, else 1.
+    up: usize,
 }
 
 impl Axis {
     /// Phase of the pixel at `offset` from the block's first input pixel.
     fn phase(&self, offset: isize) -> usize {
-        offset.rem_euclid(self.phases as isize) as usize
+        offset.div_euclid(self.up as isize).rem_euclid(self.phases as isize) as usize
     }
 
     /// Whether a pixel at `offset` may lie outside the picture.
     fn leaves(&self, offset: isize) -> bool {
         // Twice an odd side's half is one more than the side.
-        offset < 0 || offset >= self.step as isize || (self.stride == 2 && self.phases == 1)
+        offset < 0 || offset >= self.step as isize || self.step % (self.phases * self.up) != 0 || (self.stride == 2 && self.phases == 1)
     }
 
-    /// Four phases: the pixel that reflects one outside is in another phase, so it is picked, not computed.
+    /// The pixel that reflects one outside may be in another phase: with four of them, or two and up-sampling. Then it is
+    /// picked, not computed.
     fn picks(&self) -> bool {
-        self.phases > 2
+        self.phases * self.up > 2
     }
 
     /// The texel of the pixel at `offset` (plus `shift`, an even number of pixels), reflected into the picture.
     fn texel(&self, operand: &str, offset: isize, shift: Option<&str>) -> String {
-        let Self { name, step, phases, .. } = self;
+        let Self { name, step, up, .. } = self;
+        let phases = self.phases * up;
         if shift.is_none() && (self.picks() || !self.leaves(offset)) {
-            let texels = offset.div_euclid(*phases as isize);
+            let texels = offset.div_euclid(phases as isize);
             return format!("cell.texel.{name} * {} + {texels}", step / phases);
         }
         let shift = shift.map_or_else(String::new, |shift| format!(" + {shift}"));
@@ -103,6 +107,7 @@ impl Window<'_> {
             phases: operand.arrangement.phases[index],
             pad: self.kernel / 2,
             stride: self.stride,
+            up: if operand.up { 2 } else { 1 },
         }
     }
 
