@@ -27,6 +27,7 @@ const query = new URLSearchParams(location.search);
 const options = {
   background: getComputedStyle(document.documentElement).getPropertyValue("--card").trim(),
   model: query.get("model") ?? "models/toon/toon.cartoon.ron",
+  ...(query.has("format") && { format: query.get("format") }),
   ...(query.has("all_limits") && { all_limits: true }),
 };
 

@@ -4,6 +4,15 @@ use bevy::prelude::*;
 use bevy_toonface::prelude::*;
 use serde::Deserialize;
 
+/// The plugin's formats, by the names that the page uses.
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+enum Format {
+    #[default]
+    R32Float,
+    Rgba32Float,
+    Rgba16Float,
+}
+
 /// Options of [`start`](crate::start), as JSON. Fields that are left out have the default; unknown ones are refused.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -15,6 +24,9 @@ pub struct Options {
     background: Option<String>,
     /// Asset path of a model's manifest, below `assets/` beside the page.
     model: String,
+    /// Texture format of activations: `R32Float` (the default), `Rgba32Float` or `Rgba16Float`.
+    #[serde(default)]
+    format: Format,
     /// Take all that the device offers instead of WebGL2's limits. Default: false.
     #[serde(default)]
     pub all_limits: bool,
@@ -29,6 +41,11 @@ impl Options {
     /// The plugin, as the page wants it. One picture at a time: the first one is on screen soonest, and the textures
     /// stay small.
     pub fn plugin(&self) -> ToonfacePlugin {
-        ToonfacePlugin { model: self.model.clone(), max_batch: 1, ..default() }
+        let format = match self.format {
+            Format::R32Float => TensorFormat::R32Float,
+            Format::Rgba32Float => TensorFormat::Rgba32Float,
+            Format::Rgba16Float => TensorFormat::Rgba16Float,
+        };
+        ToonfacePlugin { model: self.model.clone(), max_batch: 1, format, ..default() }
     }
 }

@@ -78,13 +78,8 @@ fn set_picture(world: &mut World, index: usize, width: u32, height: u32, pixels:
         image.data = Some(pixels);
         return;
     }
-    let image = Image::new(
-        size,
-        TextureDimension::D2,
-        pixels,
-        TextureFormat::Rgba8UnormSrgb,
-        RenderAssetUsages::default(),
-    );
+    let image =
+        Image::new(size, TextureDimension::D2, pixels, TextureFormat::Rgba8UnormSrgb, RenderAssetUsages::default());
     let handle = images.add(image);
     for entity in [person.picture, person.cartoon] {
         if let Some(mut sprite) = world.get_mut::<Sprite>(entity) {

@@ -103,7 +103,9 @@ fn update(
 ) {
     LATEST.with_borrow_mut(|report| {
         report.frames += 1;
-        let fault = settings.and_then(|s| s.device_fault.clone());
+        let fault = settings
+            .and_then(|s| s.device_fault.clone())
+            .map(|reason| format!("this device cannot draw cartoons: {reason}"));
         report.fault = report.fault.take().or(fault);
         report.model_loaded = model.is_some_and(|model| models.contains(&model.0));
         report.people = people.iter().map(|person| describe(statuses.get(person.cartoon).ok())).collect();
@@ -116,8 +118,7 @@ fn update(
             weight_bytes: chain.weight_bytes,
             record_ms: chain.record_ms,
         });
-        report.device =
-            adapter.map(|info| Device { name: info.name.clone(), backend: format!("{:?}", info.backend) });
+        report.device = adapter.map(|info| Device { name: info.name.clone(), backend: format!("{:?}", info.backend) });
     });
 }
 

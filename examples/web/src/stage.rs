@@ -40,7 +40,12 @@ impl Grid {
             Self { columns, rows, stacked, cell: (area.x / cells.0 as f32).min(area.y / cells.1 as f32) }
         });
         // There is always a candidate: one column.
-        grids.max_by(|a, b| a.cell.total_cmp(&b.cell)).unwrap_or(Self { columns: 1, rows: 1, stacked: false, cell: 0.0 })
+        grids.max_by(|a, b| a.cell.total_cmp(&b.cell)).unwrap_or(Self {
+            columns: 1,
+            rows: 1,
+            stacked: false,
+            cell: 0.0,
+        })
     }
 
     /// The centres of a pair's two cells, around the middle of the canvas.
