@@ -47,7 +47,8 @@ use plan::TensorFormat;
 pub mod prelude {
     pub use crate::ToonfacePlugin;
     pub use crate::ecs::{
-        Cartoon, CartoonError, CartoonGroup, CartoonModel, CartoonOutput, CartoonSource, CartoonStatus, Update,
+        Cartoon, CartoonBudget, CartoonError, CartoonGroup, CartoonModel, CartoonOutput, CartoonSource, CartoonStatus,
+        UpdateRate,
     };
     pub use crate::plan::TensorFormat;
 }

@@ -148,9 +148,28 @@ fn an_imported_checkpoint_reproduces_pytorch() {
 }
 
 #[test]
+fn every_format_draws_the_cartoon_of_pytorch_and_half_precision_shows() {
+    let folder = Folder::new("formats");
+    let golden = fixture_path("lite/g0.safetensors").display().to_string();
+    let expected = &take(&fixture("lite/g0.safetensors"), "output").data.clone();
+    // Half precision: a step of an 8-bit channel, as the picture is in -1..1.
+    let formats = [("r32float", 0.0, 2e-4), ("rgba32float", 0.0, 2e-4), ("rgba16float", 4e-4, 2.0 / 255.0)];
+    for (format, least, most) in formats {
+        let file = folder.path(&format!("{format}.safetensors"));
+        let args = ["--model", &tiny(), "--group", "first", "--format", format, "--tensors", &file, &golden];
+        if succeed("stylize", &args).is_none() {
+            return;
+        }
+        let written = TensorFile::parse(&file, &std::fs::read(&file).expect("tensors")).expect("tensors");
+        let error = max_abs_error(&take(&written, "output").data, expected);
+        assert!((least..=most).contains(&error), "{format}: {error:e}");
+    }
+}
+
+#[test]
 fn a_bench_is_one_line_of_json_with_all_figures() {
     let folder = Folder::new("bench");
-    for extra in [&["--faces", "3"][..], &["--webgl2", "--planes", "4"]] {
+    for extra in [&["--faces", "3"][..], &["--webgl2", "--planes", "4"], &["--format", "rgba16float"]] {
         let (model, picture) = (tiny(), folder.picture());
         let args = [&["--bench", "2", "--model", &model][..], extra, &[&picture]].concat();
         let Some(out) = succeed("stylize", &args) else { return };

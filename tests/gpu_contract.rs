@@ -11,7 +11,7 @@ use bevy::prelude::*;
 use bevy::render::RenderApp;
 use bevy::render::render_resource::{
     BindingType, BufferBindingType, CachedPipelineState, PipelineCache, PipelineDescriptor, RenderPipelineDescriptor,
-    ShaderStages,
+    SamplerBindingType, ShaderStages, TextureSampleType,
 };
 use bevy::render::renderer::RenderDevice;
 use bevy_toonface::gpu::{CartoonChains, ChainInfo};
@@ -77,18 +77,28 @@ fn check_pipelines(lab: &Lab) {
         let fragment = pipeline.fragment.as_ref().unwrap_or_else(|| panic!("{label} has no fragment stage"));
         assert!(pipeline.vertex.buffers.is_empty() && pipeline.immediate_size == 0, "{label}");
         assert!(fragment.targets.len() <= limits.max_color_attachments as usize, "{label}");
+        let formats = fragment.targets.iter().flatten().map(|target| target.format);
+        let bytes: u32 = formats.map(|format| format.target_pixel_byte_cost().unwrap_or(u32::MAX)).sum();
+        assert!(bytes <= limits.max_color_attachment_bytes_per_sample, "{label}: {bytes} bytes of attachments");
+        assert!(fragment.targets.iter().flatten().all(|target| target.blend.is_none()), "{label} blends");
         let entries: Vec<_> = pipeline.layout.iter().flat_map(|layout| &layout.entries).collect();
         for entry in &entries {
             assert_eq!(entry.visibility, ShaderStages::FRAGMENT, "{label}, binding {}", entry.binding);
             let plain = match entry.ty {
                 BindingType::Buffer { ty, .. } => ty == BufferBindingType::Uniform,
-                BindingType::Texture { multisampled, .. } => !multisampled,
+                // Float textures cannot be filtered everywhere.
+                BindingType::Texture { multisampled, sample_type, .. } => {
+                    !multisampled && sample_type == TextureSampleType::Float { filterable: false }
+                }
+                BindingType::Sampler(ty) => ty == SamplerBindingType::NonFiltering,
                 _ => false,
             };
             assert!(plain, "{label}, binding {}: {:?}", entry.binding, entry.ty);
         }
         let textures = entries.iter().filter(|e| matches!(e.ty, BindingType::Texture { .. })).count();
         assert!(textures <= limits.max_sampled_textures_per_shader_stage as usize, "{label}: {textures} textures");
+        let samplers = entries.iter().filter(|e| matches!(e.ty, BindingType::Sampler(_))).count();
+        assert!(samplers <= 1, "{label}: {samplers} samplers");
     }
 }
 
@@ -100,6 +110,11 @@ fn all_pipelines_are_fragment_stages_over_plain_textures() {
 #[test]
 fn all_pipelines_keep_to_webgl2() {
     check_pipelines(&gpu::OPEN_WEBGL2);
+}
+
+#[test]
+fn all_pipelines_of_the_other_formats_are_such_stages_and_keep_to_webgl2() {
+    [&gpu::OPEN_RGBA, &gpu::OPEN_WEBGL2_RGBA, &gpu::OPEN_WEBGL2_HALF].into_iter().for_each(check_pipelines);
 }
 
 fn chain(app: &App) -> ChainInfo {
@@ -138,6 +153,11 @@ fn a_model_needs_few_pipelines_under_webgl2_limits() {
     check_pipeline_count(&gpu::OPEN_WEBGL2);
 }
 
+#[test]
+fn a_model_needs_few_pipelines_in_the_other_formats() {
+    [&gpu::OPEN_RGBA, &gpu::OPEN_WEBGL2_RGBA, &gpu::OPEN_WEBGL2_HALF].into_iter().for_each(check_pipeline_count);
+}
+
 /// What must not change from frame to frame.
 #[derive(Debug, PartialEq)]
 struct Held {
@@ -155,7 +175,11 @@ fn held(app: &App) -> Held {
         let entry = allocations.entry(allocation.name.clone()).or_default();
         *entry = (entry.0 + 1, entry.1 + allocation.size);
     }
-    Held { pipelines: pipelines(app).len(), chain: ChainInfo { record_ms: 0.0, ..chain(app) }, allocations }
+    Held {
+        pipelines: pipelines(app).len(),
+        chain: ChainInfo { record_ms: 0.0, encode_ms: 0.0, ..chain(app) },
+        allocations,
+    }
 }
 
 #[test]
@@ -165,7 +189,7 @@ fn two_hundred_updates_with_fifty_switches_of_group_make_nothing_new() {
         let image = app.world_mut().resource_mut::<Assets<Image>>().add(gradient(64, 64));
         let entities = ["first", "second"].map(|group| spawn_picture(app, &model, group, &image));
         for entity in entities {
-            app.world_mut().get_mut::<Cartoon>(entity).expect("settings").update = bevy_toonface::ecs::Update::Always;
+            app.world_mut().get_mut::<Cartoon>(entity).expect("settings").update = UpdateRate::Always;
             wait_until_running(app, entity);
         }
         app.update();

@@ -1,5 +1,5 @@
 //! Every op on the device against the CPU reference: odd sizes, one channel, channels that do not fill the planes,
-//! one picture and a batch with different groups, four and eight planes.
+//! one picture and a batch with different groups, in every format, native and WebGL2 limits.
 //!
 //! The measure is the normalised mean square error of each result. The passes compute in f32, the reference in f64:
 //! rounding leaves about 1e-14, a wrong texel at the border of the smallest tensor more than 1e-5.
@@ -11,11 +11,7 @@ mod gpu;
 mod net;
 
 use bevy_toonface::model::{NodeId, Op, Owner};
-use gpu::{FOUR_PLANES, OPEN_NATIVE, check_indices};
-use net::{CHANNELS, Net, SIZES, check, check_on, check_sizes};
-
-/// Far above f32 rounding of sums over up to a thousand terms, and far below any mistake.
-const TOLERANCE: f64 = 1e-10;
+use net::{CHANNELS, Net, check, check_sizes};
 
 /// One result for each width of the input.
 fn widths(net: &mut Net, build: fn(&mut Net, NodeId) -> NodeId) -> Vec<NodeId> {
@@ -37,23 +33,23 @@ fn normed(net: &mut Net, channels: usize) -> NodeId {
 
 #[test]
 fn convolutions_of_all_kernel_sizes() {
-    check(TOLERANCE, |net| widths(net, |net, x| net.conv(x, 5, 1, 1)));
-    check(TOLERANCE, |net| widths(net, |net, x| net.conv(x, 9, 3, 1)));
-    check(TOLERANCE, |net| widths(net, |net, x| net.conv(x, 4, 5, 1)));
-    check(TOLERANCE, |net| widths(net, |net, x| net.conv(x, 3, 7, 1)));
+    check(|net| widths(net, |net, x| net.conv(x, 5, 1, 1)));
+    check(|net| widths(net, |net, x| net.conv(x, 9, 3, 1)));
+    check(|net| widths(net, |net, x| net.conv(x, 4, 5, 1)));
+    check(|net| widths(net, |net, x| net.conv(x, 3, 7, 1)));
 }
 
 #[test]
 fn convolutions_with_stride_2_on_odd_and_even_sides() {
-    check(TOLERANCE, |net| widths(net, |net, x| net.conv(x, 6, 1, 2)));
-    check(TOLERANCE, |net| widths(net, |net, x| net.conv(x, 17, 3, 2)));
-    check(TOLERANCE, |net| widths(net, |net, x| net.conv(x, 2, 5, 2)));
-    check(TOLERANCE, |net| widths(net, |net, x| net.conv(x, 1, 7, 2)));
+    check(|net| widths(net, |net, x| net.conv(x, 6, 1, 2)));
+    check(|net| widths(net, |net, x| net.conv(x, 17, 3, 2)));
+    check(|net| widths(net, |net, x| net.conv(x, 2, 5, 2)));
+    check(|net| widths(net, |net, x| net.conv(x, 1, 7, 2)));
 }
 
 #[test]
 fn a_convolution_without_bias() {
-    check(TOLERANCE, |net| {
+    check(|net| {
         let weight = net.weight("weight", &[5, 3, 3, 3]);
         vec![net.op(Op::Conv2d { kernel: 3, stride: 1, weight, bias: None }, &[net.picture])]
     });
@@ -61,7 +57,7 @@ fn a_convolution_without_bias() {
 
 #[test]
 fn a_convolution_with_weights_that_all_groups_share() {
-    check(TOLERANCE, |net| {
+    check(|net| {
         net.owner = Owner::Trunk;
         widths(net, |net, x| net.conv(x, 10, 3, 1))
     });
@@ -69,13 +65,13 @@ fn a_convolution_with_weights_that_all_groups_share() {
 
 #[test]
 fn a_convolution_of_few_rows_or_columns() {
-    check_sizes(&[[1, 6], [6, 1], [1, 2]], TOLERANCE, |net| widths(net, |net, x| net.conv(x, 7, 1, 1)));
-    check_sizes(&[[2, 2], [2, 9]], TOLERANCE, |net| widths(net, |net, x| net.conv(x, 7, 3, 2)));
+    check_sizes(&[[1, 6], [6, 1], [1, 2]], |net| widths(net, |net, x| net.conv(x, 7, 1, 1)));
+    check_sizes(&[[2, 2], [2, 9]], |net| widths(net, |net, x| net.conv(x, 7, 3, 2)));
 }
 
 #[test]
 fn a_convolution_of_a_normed_and_rectified_input() {
-    check(TOLERANCE, |net| {
+    check(|net| {
         widths(net, |net, x| {
             let x = net.norm(x);
             let x = net.relu(x);
@@ -86,7 +82,7 @@ fn a_convolution_of_a_normed_and_rectified_input() {
 
 #[test]
 fn a_convolution_of_a_normed_input_with_stride_2() {
-    check(TOLERANCE, |net| {
+    check(|net| {
         widths(net, |net, x| {
             let x = net.norm(x);
             net.conv(x, 6, 3, 2)
@@ -96,7 +92,7 @@ fn a_convolution_of_a_normed_input_with_stride_2() {
 
 #[test]
 fn a_convolution_of_an_upsampled_input() {
-    check(TOLERANCE, |net| {
+    check(|net| {
         widths(net, |net, x| {
             let x = net.norm(x);
             let x = net.relu(x);
@@ -108,7 +104,7 @@ fn a_convolution_of_an_upsampled_input() {
 
 #[test]
 fn a_convolution_of_a_twice_upsampled_input() {
-    check(TOLERANCE, |net| {
+    check(|net| {
         widths(net, |net, x| {
             let x = net.up(x);
             let x = net.up(x);
@@ -119,7 +115,7 @@ fn a_convolution_of_a_twice_upsampled_input() {
 
 #[test]
 fn a_convolution_of_two_concatenated_tensors() {
-    check(TOLERANCE, |net| {
+    check(|net| {
         let pairs = [(5, 3), (8, 8), (4, 13), (1, 1)];
         pairs
             .map(|(a, b)| {
@@ -133,7 +129,7 @@ fn a_convolution_of_two_concatenated_tensors() {
 
 #[test]
 fn a_convolution_of_three_concatenated_tensors() {
-    check(TOLERANCE, |net| {
+    check(|net| {
         let triples = [(1, 2, 3), (8, 4, 4), (5, 9, 1)];
         triples
             .map(|(a, b, c)| {
@@ -147,7 +143,7 @@ fn a_convolution_of_three_concatenated_tensors() {
 
 #[test]
 fn a_convolution_of_an_upsampled_concatenation() {
-    check(TOLERANCE, |net| {
+    check(|net| {
         let parts = [net.wide(5), normed(net, 6)];
         let both = net.concat(&parts);
         let both = net.up(both);
@@ -157,7 +153,7 @@ fn a_convolution_of_an_upsampled_concatenation() {
 
 #[test]
 fn concatenations_as_they_are() {
-    check(TOLERANCE, |net| {
+    check(|net| {
         let parts = [net.wide(3), normed(net, 10), net.wide(1)];
         let two = net.concat(&parts[..2]);
         let three = net.concat(&parts);
@@ -170,7 +166,7 @@ fn concatenations_as_they_are() {
 
 #[test]
 fn a_sum_with_a_concatenation() {
-    check(TOLERANCE, |net| {
+    check(|net| {
         let parts = [net.wide(3), normed(net, 4), net.wide(6)];
         let all = net.concat(&parts);
         let x = net.wide(13);
@@ -180,7 +176,7 @@ fn a_sum_with_a_concatenation() {
 
 #[test]
 fn a_sum_of_two_concatenations_cut_differently() {
-    check(TOLERANCE, |net| {
+    check(|net| {
         let (one, two, three) = (net.wide(3), net.wide(8), net.wide(5));
         let (a, b) = (net.concat(&[one, two, three]), net.concat(&[two, three, one]));
         vec![net.add(a, b)]
@@ -189,7 +185,7 @@ fn a_sum_of_two_concatenations_cut_differently() {
 
 #[test]
 fn sums_of_plain_normed_and_upsampled_tensors() {
-    check(TOLERANCE, |net| {
+    check(|net| {
         widths(net, |net, x| {
             let normed = net.norm(x);
             let rectified = net.relu(x);
@@ -204,7 +200,7 @@ fn sums_of_plain_normed_and_upsampled_tensors() {
 
 #[test]
 fn a_convolution_that_adds_a_residual() {
-    check(TOLERANCE, |net| {
+    check(|net| {
         widths(net, |net, x| {
             let n = net.channels(x);
             let y = net.norm(x);
@@ -219,7 +215,7 @@ fn a_convolution_that_adds_a_residual() {
 
 #[test]
 fn a_convolution_that_adds_a_residual_and_rectifies() {
-    check(TOLERANCE, |net| {
+    check(|net| {
         widths(net, |net, x| {
             let y = net.conv(x, 13, 3, 1);
             let z = net.wide(13);
@@ -232,13 +228,13 @@ fn a_convolution_that_adds_a_residual_and_rectifies() {
 
 #[test]
 fn a_convolution_that_rectifies_or_goes_through_tanh() {
-    check(TOLERANCE, |net| {
+    check(|net| {
         widths(net, |net, x| {
             let y = net.conv(x, 9, 3, 1);
             net.relu(y)
         })
     });
-    check(TOLERANCE, |net| {
+    check(|net| {
         widths(net, |net, x| {
             let y = net.conv(x, 3, 3, 1);
             net.op(Op::Tanh, &[y])
@@ -248,14 +244,14 @@ fn a_convolution_that_rectifies_or_goes_through_tanh() {
 
 #[test]
 fn tanh_relu_and_upsampling_alone() {
-    check(TOLERANCE, |net| widths(net, |net, x| net.op(Op::Tanh, &[x])));
-    check(TOLERANCE, |net| widths(net, |net, x| net.relu(x)));
-    check(TOLERANCE, |net| widths(net, |net, x| net.up(x)));
+    check(|net| widths(net, |net, x| net.op(Op::Tanh, &[x])));
+    check(|net| widths(net, |net, x| net.relu(x)));
+    check(|net| widths(net, |net, x| net.up(x)));
 }
 
 #[test]
 fn tanh_and_relu_of_the_picture_itself() {
-    check(TOLERANCE, |net| {
+    check(|net| {
         let rectified = net.relu(net.picture);
         vec![net.op(Op::Tanh, &[net.picture]), rectified, net.up(net.picture)]
     });
@@ -263,7 +259,7 @@ fn tanh_and_relu_of_the_picture_itself() {
 
 #[test]
 fn pools_of_plain_normed_and_upsampled_tensors() {
-    check(TOLERANCE, |net| {
+    check(|net| {
         widths(net, |net, x| {
             let plain = net.op(Op::AveragePool2, &[x]);
             let y = net.norm(x);
@@ -280,12 +276,12 @@ fn pools_of_plain_normed_and_upsampled_tensors() {
 
 #[test]
 fn instance_norm_alone() {
-    check(TOLERANCE, |net| widths(net, |net, x| net.norm(x)));
+    check(|net| widths(net, |net, x| net.norm(x)));
 }
 
 #[test]
 fn instance_norm_of_a_rectified_and_of_an_upsampled_tensor() {
-    check(TOLERANCE, |net| {
+    check(|net| {
         widths(net, |net, x| {
             let rectified = net.relu(x);
             let first = net.norm(rectified);
@@ -299,8 +295,8 @@ fn instance_norm_of_a_rectified_and_of_an_upsampled_tensor() {
 
 #[test]
 fn lin_alone_and_before_a_convolution() {
-    check(TOLERANCE, |net| widths(net, |net, x| net.lin(x)));
-    check(TOLERANCE, |net| {
+    check(|net| widths(net, |net, x| net.lin(x)));
+    check(|net| {
         widths(net, |net, x| {
             let x = net.lin(x);
             let x = net.relu(x);
@@ -311,8 +307,8 @@ fn lin_alone_and_before_a_convolution() {
 
 #[test]
 fn adalin_alone_and_before_a_convolution() {
-    check(TOLERANCE, |net| widths(net, |net, x| net.adalin(x)));
-    check(TOLERANCE, |net| {
+    check(|net| widths(net, |net, x| net.adalin(x)));
+    check(|net| {
         widths(net, |net, x| {
             let x = net.adalin(x);
             let x = net.relu(x);
@@ -324,7 +320,7 @@ fn adalin_alone_and_before_a_convolution() {
 /// Larger than a chunk of the reductions in both directions, and not a multiple of it.
 #[test]
 fn norms_and_pools_of_a_larger_picture() {
-    check_sizes(&[[67, 45], [33, 130]], TOLERANCE, |net| {
+    check_sizes(&[[67, 45], [33, 130]], |net| {
         let x = net.wide(6);
         let average = net.op(Op::GlobalAveragePool, &[x]);
         let maximum = net.op(Op::GlobalMaxPool, &[x]);
@@ -334,13 +330,13 @@ fn norms_and_pools_of_a_larger_picture() {
 
 #[test]
 fn global_pools() {
-    check(TOLERANCE, |net| widths(net, |net, x| net.op(Op::GlobalAveragePool, &[x])));
-    check(TOLERANCE, |net| widths(net, |net, x| net.op(Op::GlobalMaxPool, &[x])));
+    check(|net| widths(net, |net, x| net.op(Op::GlobalAveragePool, &[x])));
+    check(|net| widths(net, |net, x| net.op(Op::GlobalMaxPool, &[x])));
 }
 
 #[test]
 fn global_pools_of_normed_and_rectified_tensors() {
-    check(TOLERANCE, |net| {
+    check(|net| {
         widths(net, |net, x| {
             let x = net.norm(x);
             let x = net.relu(x);
@@ -353,7 +349,7 @@ fn global_pools_of_normed_and_rectified_tensors() {
 
 #[test]
 fn linear_maps_of_mixed_owners() {
-    check(TOLERANCE, |net| {
+    check(|net| {
         let x = net.vector(12);
         let mut stacked = |groups: usize, maps: &[(Owner, usize)]| {
             let (mut weights, mut biases) = (Vec::new(), Vec::new());
@@ -375,7 +371,7 @@ fn linear_maps_of_mixed_owners() {
 
 #[test]
 fn a_rectified_linear_map() {
-    check(TOLERANCE, |net| {
+    check(|net| {
         let x = net.vector(13);
         let y = net.linear(x, &[9, 1], 1);
         let y = net.relu(y);
@@ -385,7 +381,7 @@ fn a_rectified_linear_map() {
 
 #[test]
 fn mixes_of_mixed_owners() {
-    check(TOLERANCE, |net| {
+    check(|net| {
         let (a, b) = (net.vector(13), net.vector(13));
         let mut weights = Vec::new();
         for (owner, n) in [(Owner::Branch, 4), (Owner::Trunk, 1), (Owner::Branch, 8)] {
@@ -398,7 +394,7 @@ fn mixes_of_mixed_owners() {
 
 #[test]
 fn cam_logits_of_all_groups() {
-    check(TOLERANCE, |net| {
+    check(|net| {
         let x = normed(net, 13);
         let average = net.op(Op::GlobalAveragePool, &[x]);
         let maximum = net.op(Op::GlobalMaxPool, &[x]);
@@ -410,7 +406,7 @@ fn cam_logits_of_all_groups() {
 
 #[test]
 fn scaled_channels() {
-    check(TOLERANCE, |net| {
+    check(|net| {
         widths(net, |net, x| {
             let weight = net.weight("scale", &[net.channels(x)]);
             let y = net.op(Op::ScaleChannels { weight }, &[x]);
@@ -424,31 +420,11 @@ fn scaled_channels() {
 
 #[test]
 fn sums_over_channels() {
-    check(TOLERANCE, |net| {
+    check(|net| {
         let parts = [net.wide(5), normed(net, 4)];
         let both = net.concat(&parts);
         let mut results = widths(net, |net, x| net.op(Op::ChannelSum, &[x]));
         results.push(net.op(Op::ChannelSum, &[both]));
         results
     });
-}
-
-/// Bevy compiles shaders without checks of indices; with them, a result that came from outside would change.
-#[test]
-fn nothing_changes_when_the_device_checks_every_index() {
-    for (device, lab) in [("four checked planes", &FOUR_PLANES), ("eight checked planes", &OPEN_NATIVE)] {
-        lab.run(check_indices);
-        check_on(lab, device, &SIZES, TOLERANCE, |net| {
-            let parts = [net.wide(3), normed(net, 10), net.wide(1)];
-            let all = net.concat(&parts);
-            let pooled = net.op(Op::AveragePool2, &[all]);
-            let wide = net.conv(all, 13, 3, 1);
-            let modulated = net.adalin(wide);
-            let up = net.up(modulated);
-            let small = net.conv(up, 5, 7, 2);
-            let average = net.op(Op::GlobalAveragePool, &[small]);
-            let mapped = net.linear(average, &[3, 4], 1);
-            vec![pooled, net.lin(wide), small, net.op(Op::GlobalMaxPool, &[wide]), mapped]
-        });
-    }
 }

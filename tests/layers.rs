@@ -159,6 +159,17 @@ fn sources_neither_panic_nor_allow() {
 }
 
 #[test]
+fn one_file_is_unsafe_and_says_why() {
+    let is_attachments = |source: &Source| source.name == "gpu/attachments.rs";
+    forbid(|source| !is_attachments(source), |_, line| has_word(line, "unsafe"), "is unsafe");
+    let all = sources();
+    let file = all.iter().find(|source| is_attachments(source)).expect("gpu/attachments.rs");
+    assert_eq!(file.code.iter().filter(|(_, line)| has_word(line, "unsafe")).count(), 1);
+    let text = include_str!("../src/gpu/attachments.rs");
+    assert!(text.contains("// SAFETY: "), "src/gpu/attachments.rs says why it is sound");
+}
+
+#[test]
 fn a_quoted_or_commented_word_does_not_count() {
     assert_eq!(without_text("a(\"panic!(\\\" //\", b) // todo!(\nc \"d\ne\" '\"' f"), ["a(, b) ", "c ", "  f"]);
     assert!(has_word("use wgpu::Device;", "wgpu") && !has_word("let my_wgpu_thing;", "wgpu"));

@@ -12,7 +12,7 @@ use bevy_toonface::model::{Model, Tensor};
 use bevy_toonface::prelude::*;
 use common::{Random, fixture_path, max_abs_error};
 use gpu::headless::read_image;
-use gpu::{EIGHT_PLANES, Lab, WEBGL2, add_model, gradient, read_tensors, wait_until_running};
+use gpu::{EIGHT_PLANES, HALF, Lab, RGBA, WEBGL2, WEBGL2_RGBA, add_model, gradient, read_tensors, wait_until_running};
 use image::RgbaImage;
 
 /// Side of the network's square.
@@ -119,6 +119,11 @@ fn a_picture_is_encoded_over_white_into_the_square_under_webgl2_limits() {
     check_encode(&WEBGL2);
 }
 
+#[test]
+fn a_picture_is_encoded_over_white_into_the_square_in_the_other_formats() {
+    [&RGBA, &WEBGL2_RGBA, &HALF].into_iter().for_each(check_encode);
+}
+
 /// Largest difference of two pictures of the same size, in steps.
 fn difference(a: &RgbaImage, b: &RgbaImage) -> u8 {
     assert_eq!(a.dimensions(), b.dimensions());
@@ -137,10 +142,15 @@ fn strength_0_gives_the_picture_back() {
 
 #[test]
 fn strength_1_gives_the_cartoon_with_the_alpha_of_the_picture() {
+    [&EIGHT_PLANES, &WEBGL2, &RGBA, &WEBGL2_RGBA, &HALF].into_iter().for_each(check_cartoon);
+}
+
+/// The cartoon on screen is the network's output, channel by channel and pixel by pixel.
+fn check_cartoon(lab: &Lab) {
     let picture = pixels(SIDE as u32, SIDE as u32);
     let image = image_of(&picture);
     let run = move |app: &mut App| (draw(app, image.clone(), 1.0), tensors(app, image));
-    let Some((drawn, [_, output])) = EIGHT_PLANES.run(run) else { return };
+    let Some((drawn, [_, output])) = lab.run(run) else { return };
     let pixel = |x: u32, y: u32| {
         let at = (y * SIDE as u32 + x) as usize;
         let byte = |c: usize| (255.0 * (output.data[c * SIDE * SIDE + at] / 2.0 + 0.5)).round() as u8;

@@ -1,22 +1,26 @@
-//! What every plan promises, for both generators in all tested widths, sizes, batches, devices and outputs. No GPU.
+//! What every plan promises, for both generators in all tested widths, sizes, batches, devices, formats and outputs.
+//! No GPU.
 
 mod common;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::mem::size_of;
 
-use bevy_toonface::model::{Generator, Model, Node, Op};
-use bevy_toonface::plan::kernel::{BIND_A, BIND_B, BIND_C, BIND_VECTOR_A, BIND_VECTOR_B};
+use bevy_toonface::model::{Generator, GraphBuilder, Model, Node, NodeId, Op, Owner};
+use bevy_toonface::plan::kernel::{
+    Affine, BIND_A, BIND_B, BIND_C, BIND_D, BIND_SQUARES_A, BIND_SQUARES_B, BIND_VECTOR_A, BIND_VECTOR_B, Norm, Read,
+};
 use bevy_toonface::plan::params::{
-    ChannelSumParams, CoefficientParams, CombineParams, ConvParams, LinearParams, MergeParams, MixParams, ReduceParams,
+    CoefficientParams, CombineParams, ConvParams, LinearParams, MergeParams, MixParams, PlainParams, ReduceParams,
     ScaleParams,
 };
 use bevy_toonface::plan::{
-    Draw, Kernel, LayoutUniform, Pass, Plan, PlanError, PlanLimits, PlanOptions, PlannedTensor, TextureRef,
-    WEIGHT_TEXTURE_WIDTH,
+    Arrangement, Draw, Kernel, LayoutUniform, Pass, Plan, PlanError, PlanLimits, PlanOptions, PlannedTensor,
+    TensorFormat, TextureRef, WEIGHT_TEXTURE_WIDTH,
 };
+use common::plans::{DEVICES, FORMATS, targets};
 
-/// DESIGN.md: a model stays under this many pipelines.
+/// DESIGN.md: a model needs no more pipelines than this.
 const MOST_KERNELS: usize = 32;
 const GROUPS: usize = 2;
 
@@ -37,7 +41,8 @@ fn plan(model: &Model, options: PlanOptions) -> Plan {
 
 /// A short name for messages.
 fn about(plan: &Plan, pass: &Pass) -> String {
-    format!("{} planes, batch {}, pass `{}`", plan.options.limits.planes, plan.options.batch, pass.label)
+    let PlanOptions { format, batch, .. } = plan.options;
+    format!("{}, {format:?} on {} planes, batch {batch}, pass `{}`", plan.model, plan.planes(), pass.label)
 }
 
 fn target<'a>(plan: &'a Plan, pass: &Pass) -> &'a PlannedTensor {
@@ -77,57 +82,60 @@ fn block_bytes(plan: &Plan, draw: &Draw) -> usize {
     match plan.kernels[draw.kernel] {
         Kernel::Conv { .. } => size_of::<ConvParams>(),
         Kernel::Combine { .. } => size_of::<CombineParams>(),
-        Kernel::Reduce(_) => size_of::<ReduceParams>(),
-        Kernel::MergeMoments | Kernel::MergeVector(_) => size_of::<MergeParams>(),
+        Kernel::Reduce { .. } | Kernel::Norm { .. } | Kernel::Pool { .. } => size_of::<ReduceParams>(),
+        Kernel::MergeVector(_) => size_of::<MergeParams>(),
         Kernel::Coefficients(_) => size_of::<CoefficientParams>(),
         Kernel::Scale => size_of::<ScaleParams>(),
         Kernel::Linear => size_of::<LinearParams>(),
         Kernel::Mix => size_of::<MixParams>(),
-        Kernel::ChannelSum { .. } => size_of::<ChannelSumParams>(),
+        Kernel::ChannelSum { .. } | Kernel::Picture { .. } => size_of::<PlainParams>(),
         other => panic!("unknown kernel {other}"),
     }
 }
 
-/// Layouts that a draw's parameters claim, by the first binding of the tensor they describe. `combine` binds lanes of
-/// several tensors, so it claims its coefficients only.
+/// Layouts that a draw's parameters claim, by the first binding of the tensor they describe.
 fn claimed_layouts(plan: &Plan, draw: &Draw) -> Vec<(u32, LayoutUniform)> {
     let bytes = params(plan, draw, 0);
+    let mut list = Vec::new();
     match plan.kernels[draw.kernel] {
-        Kernel::Conv { a, b, residual, .. } => {
+        Kernel::Conv { a, b, c, d, .. } => {
             let p: ConvParams = bytemuck::pod_read_unaligned(bytes);
-            let mut list = vec![(BIND_A, p.a)];
-            list.extend(a.affine.then_some((BIND_VECTOR_A, p.coefficients_a)));
+            list.push((BIND_A, p.a));
+            list.extend((a.affine != Affine::None).then_some((BIND_VECTOR_A, p.coefficients_a)));
             list.extend(b.map(|_| (BIND_B, p.b)));
-            list.extend(b.filter(|b| b.affine).map(|_| (BIND_VECTOR_B, p.coefficients_b)));
-            list.extend(residual.then_some((BIND_C, p.c)));
-            list
+            list.extend(b.filter(|b| b.affine != Affine::None).map(|_| (BIND_VECTOR_B, p.coefficients_b)));
+            list.extend(c.then_some((BIND_C, p.c)));
+            list.extend(d.map(|_| (BIND_D, p.d)));
         }
-        Kernel::Combine { affine, b, .. } => {
+        Kernel::Combine { a: (a, _), b, c, .. } => {
             let p: CombineParams = bytemuck::pod_read_unaligned(bytes);
-            let mut list = Vec::new();
-            list.extend(affine.then_some((BIND_VECTOR_A, p.coefficients_a)));
-            list.extend((b == Some(true)).then_some((BIND_VECTOR_B, p.coefficients_b)));
-            list
+            list.push((BIND_A, p.a));
+            list.extend((a.affine != Affine::None).then_some((BIND_VECTOR_A, p.coefficients_a)));
+            list.extend(b.map(|_| (BIND_B, p.b)));
+            list.extend(b.filter(|(b, _)| b.affine != Affine::None).map(|_| (BIND_VECTOR_B, p.coefficients_b)));
+            list.extend(c.map(|_| (BIND_C, p.c)));
         }
-        Kernel::Reduce(_) => vec![(BIND_A, bytemuck::pod_read_unaligned::<ReduceParams>(bytes).a)],
-        Kernel::MergeMoments | Kernel::MergeVector(_) => {
-            vec![(BIND_A, bytemuck::pod_read_unaligned::<MergeParams>(bytes).a)]
+        Kernel::Reduce { .. } | Kernel::Norm { .. } | Kernel::Pool { .. } => {
+            list.push((BIND_A, bytemuck::pod_read_unaligned::<ReduceParams>(bytes).a));
         }
-        Kernel::Coefficients(_) => {
+        Kernel::MergeVector(_) => list.push((BIND_A, bytemuck::pod_read_unaligned::<MergeParams>(bytes).a)),
+        Kernel::Coefficients(norm) => {
             let p: CoefficientParams = bytemuck::pod_read_unaligned(bytes);
-            let mut list = vec![(BIND_A, p.a)];
-            let adaptive = draw.textures.iter().any(|(binding, _)| *binding == BIND_VECTOR_A);
-            list.extend(adaptive.then_some((BIND_VECTOR_A, p.modulation)));
-            list
+            list.push((BIND_A, p.a));
+            list.extend((norm == Norm::Adaptive).then_some((BIND_VECTOR_A, p.modulation)));
         }
-        Kernel::Linear => vec![(BIND_VECTOR_A, bytemuck::pod_read_unaligned::<LinearParams>(bytes).a)],
+        Kernel::Linear => list.push((BIND_VECTOR_A, bytemuck::pod_read_unaligned::<LinearParams>(bytes).a)),
         Kernel::Mix => {
             let p: MixParams = bytemuck::pod_read_unaligned(bytes);
-            vec![(BIND_VECTOR_A, p.a), (BIND_VECTOR_B, p.b)]
+            list.extend([(BIND_VECTOR_A, p.a), (BIND_VECTOR_B, p.b)]);
         }
-        Kernel::ChannelSum { .. } => vec![(BIND_A, bytemuck::pod_read_unaligned::<ChannelSumParams>(bytes).a)],
-        _ => Vec::new(),
+        Kernel::ChannelSum { .. } | Kernel::Picture { .. } => {
+            list.push((BIND_A, bytemuck::pod_read_unaligned::<PlainParams>(bytes).a));
+        }
+        Kernel::Scale => {}
+        other => panic!("unknown kernel {other}"),
     }
+    list
 }
 
 /// Cells (columns, rows) of a target's whole grid, and those that a draw covers.
@@ -158,7 +166,7 @@ fn is_empty(plan: &Plan, pass: &Pass, (item, tile): (usize, usize)) -> bool {
 fn planning_is_deterministic() {
     for image_size in common::plans::SIZES {
         for_every_plan(image_size, |model, first| {
-            if first.options.batch == 2 {
+            if first.options.batch > 1 {
                 assert!(plan(model, first.options.clone()) == *first, "{:?}", first.options);
             }
         });
@@ -169,11 +177,17 @@ fn planning_is_deterministic() {
 fn check_pass(plan: &Plan, pass: &Pass) {
     let tensor = target(plan, pass);
     let (width, height) = tensor.layout.size();
+    let texture = tensor.layout.texture;
     assert!(!pass.draws.is_empty(), "{}: draws nothing", about(plan, pass));
+    // A small tensor may lie in the corner of a large texture.
+    assert!(width <= texture.0 && height <= texture.1, "{}: {width} x {height} in {texture:?}", about(plan, pass));
+    assert_eq!(tensor.slots.len(), tensor.layout.planes(), "{}: slots of its target", about(plan, pass));
     for slot in &tensor.slots {
         let slot = plan.slots[*slot];
-        assert_eq!((slot.width, slot.height), (width, height), "{}: size of its slot", about(plan, pass));
+        assert_eq!((slot.width, slot.height), texture, "{}: size of its slot", about(plan, pass));
+        assert_eq!(slot.format, tensor.layout.arrangement.format, "{}: format of its slot", about(plan, pass));
     }
+    check_attachments(plan, pass);
     for draw in &pass.draws {
         let kernel = plan.kernels[draw.kernel];
         let inside =
@@ -181,12 +195,41 @@ fn check_pass(plan: &Plan, pass: &Pass) {
         assert!(inside, "{}: {:?} in {width} x {height}", about(plan, pass), draw.rect);
         let own = sampled_slots(draw).find(|slot| tensor.slots.contains(slot));
         assert_eq!(own, None, "{}: samples its own target", about(plan, pass));
-        assert_eq!(tensor.slots.len(), kernel.targets(), "{}: attachments of {kernel}", about(plan, pass));
+        let formats: Vec<TensorFormat> = tensor.slots.iter().map(|slot| plan.slots[*slot].format).collect();
+        assert_eq!(formats, kernel.targets(), "{}: attachments of {kernel}", about(plan, pass));
         let bindings: Vec<u32> = draw.textures.iter().map(|(binding, _)| *binding).collect();
         assert_eq!(bindings, kernel.textures(), "{}: bindings of {kernel}", about(plan, pass));
         let limit = plan.options.limits.max_sampled_textures;
         assert!(bindings.len() <= limit, "{}: {kernel} samples {} of {limit}", about(plan, pass), bindings.len());
+        check_phases(plan, pass, &kernel);
     }
+}
+
+/// A pass writes no more attachments, and no more bytes, than the device has.
+fn check_attachments(plan: &Plan, pass: &Pass) {
+    let formats = target(plan, pass).slots.iter().map(|slot| plan.slots[*slot].format);
+    let bytes: usize = formats.clone().map(TensorFormat::bytes).sum();
+    let limits = plan.options.limits;
+    assert!(formats.count() <= limits.max_attachments, "{}: too many attachments", about(plan, pass));
+    assert!(bytes <= limits.max_attachment_bytes, "{}: {bytes} bytes of attachments", about(plan, pass));
+}
+
+/// A convolution's window begins at the same phase of its operands in every block.
+fn check_phases(plan: &Plan, pass: &Pass, kernel: &Kernel) {
+    let Kernel::Conv { stride, a, b, d, out, .. } = kernel else { return };
+    for operand in std::iter::once(a).chain(b) {
+        for (own, result) in operand.arrangement.phases.iter().zip(out.phases) {
+            // A block of an up-sampled operand is half as many pixels, or the same one for two blocks.
+            let met = if operand.up {
+                *stride == 1 && *own == result.div_ceil(2)
+            } else {
+                (stride * result).is_multiple_of(*own)
+            };
+            assert!(met, "{}: phases of {kernel}", about(plan, pass));
+        }
+    }
+    let same = d.is_none_or(|(d, read)| read != Read::Same || d.phases == out.phases);
+    assert!(same, "{}: phases of D of {kernel}", about(plan, pass));
 }
 
 /// The draws of a pass cover every tile of every picture exactly once; a draw for one picture stays in its block.
@@ -236,35 +279,81 @@ fn check_params(plan: &Plan, pass: &Pass, held: &BTreeMap<usize, (usize, usize)>
     }
 }
 
+/// The first binding of the operand that a binding is of. A norm is read from one tensor of one plane, or of two.
+fn first_binding(binding: u32) -> u32 {
+    match binding {
+        BIND_SQUARES_A => BIND_VECTOR_A,
+        BIND_SQUARES_B => BIND_VECTOR_B,
+        binding if binding < BIND_A => binding,
+        binding => binding / 8 * 8,
+    }
+}
+
 /// Every texture that is read holds something, and the planes of an operand are all planes of one tensor, in order: a
-/// slot that was handed on too early would break the row. `combine` picks lanes; `reduce` takes one plane a draw.
+/// slot that was handed on too early would break the row.
 fn check_reads(plan: &Plan, pass: &Pass, held: &BTreeMap<usize, (usize, usize)>) {
-    for (nth, draw) in pass.draws.iter().enumerate() {
+    for draw in &pass.draws {
         let mut operands: BTreeMap<u32, Vec<(usize, usize)>> = BTreeMap::new();
         for (binding, texture) in &draw.textures {
             let TextureRef::Slot(slot) = texture else { continue };
             let Some(source) = held.get(slot) else {
                 panic!("{}: slot {slot} is read before it is written", about(plan, pass))
             };
-            operands.entry(if *binding < BIND_A { *binding } else { binding / 8 * 8 }).or_default().push(*source);
+            operands.entry(first_binding(*binding)).or_default().push(*source);
         }
         for (binding, sources) in operands {
             let (tensor, _) = sources[0];
             let all: Vec<(usize, usize)> = (0..plan.tensors[tensor].slots.len()).map(|plane| (tensor, plane)).collect();
-            match plan.kernels[draw.kernel] {
-                Kernel::Combine { .. } if binding >= BIND_A => {}
-                Kernel::Reduce(_) => assert_eq!(sources, [(tensor, nth)], "{}: plane of draw {nth}", about(plan, pass)),
-                _ => assert_eq!(sources, all, "{}: planes from binding {binding}", about(plan, pass)),
-            }
+            assert_eq!(sources, all, "{}: planes from binding {binding}", about(plan, pass));
         }
     }
 }
 
-/// A tensor's node: its own name, or what it was derived from.
-fn node_of<'a>(model: &'a Model, tensor: &str) -> &'a Node {
+/// How a kernel's operands are arranged is how the tensors that it reads are.
+fn check_arrangements(plan: &Plan, pass: &Pass, held: &BTreeMap<usize, (usize, usize)>) {
+    for draw in &pass.draws {
+        let result = &target(plan, pass).layout.arrangement;
+        let (operands, out) = match &plan.kernels[draw.kernel] {
+            Kernel::Conv { a, b, c, d, out, .. } => {
+                let mut list = vec![(BIND_A, a.arrangement)];
+                list.extend(b.map(|b| (BIND_B, b.arrangement)));
+                list.extend(c.then_some((BIND_C, *out)));
+                list.extend(d.map(|(d, _)| (BIND_D, d)));
+                (list, *out)
+            }
+            Kernel::Combine { a: (a, _), b, c, out, .. } => {
+                let mut list = vec![(BIND_A, a.arrangement)];
+                list.extend(b.map(|(b, _)| (BIND_B, b.arrangement)));
+                list.extend(c.map(|(c, _)| (BIND_C, c)));
+                (list, *out)
+            }
+            Kernel::ChannelSum { a, out } => (vec![(BIND_A, *a)], *out),
+            Kernel::Picture { a } | Kernel::Reduce { a, .. } | Kernel::Norm { a } | Kernel::Pool { a, .. } => {
+                (vec![(BIND_A, *a)], *result)
+            }
+            _ => continue,
+        };
+        assert_eq!(out, *result, "{}: arrangement of the result", about(plan, pass));
+        for (binding, arrangement) in operands {
+            let slot = draw.textures.iter().find_map(|(b, texture)| match texture {
+                TextureRef::Slot(slot) if *b == binding => Some(*slot),
+                _ => None,
+            });
+            let (tensor, _) = held[&slot.unwrap_or_else(|| panic!("{}: no binding {binding}", about(plan, pass)))];
+            let own = plan.tensors[tensor].layout.arrangement;
+            assert_eq!(arrangement, own, "{}: arrangement at binding {binding}", about(plan, pass));
+        }
+    }
+}
+
+/// A tensor's node: its own name, or what it was derived from. A derived tensor may be called as some other node is, but
+/// then has another shape.
+fn node_of<'a>(model: &'a Model, tensor: &PlannedTensor) -> &'a Node {
     let find = |name: &str| model.graph.nodes().iter().find(|node| node.name == name);
-    let derived = || tensor.rsplit_once('.').and_then(|(name, _)| find(name));
-    find(tensor).or_else(derived).unwrap_or_else(|| panic!("tensor `{tensor}` belongs to no node"))
+    let own = find(&tensor.name).filter(|node| node.shape == tensor.shape);
+    let mut names =
+        std::iter::successors(Some(tensor.name.as_str()), |name| name.rsplit_once('.').map(|(name, _)| name)).skip(1);
+    own.or_else(|| names.find_map(find)).unwrap_or_else(|| panic!("tensor `{}` belongs to no node", tensor.name))
 }
 
 /// Names of the tensors that a node's value can be read from: those of its inputs, or, where an input has none or a
@@ -289,12 +378,12 @@ fn readable(model: &Model, tensors: &BTreeSet<&str>, node: &Node) -> BTreeSet<St
 fn check_ancestry(model: &Model, plan: &Plan) {
     let tensors: BTreeSet<&str> = plan.tensors.iter().map(|tensor| tensor.name.as_str()).collect();
     simulate(plan, |pass, held| {
-        let node = node_of(model, &target(plan, pass).name);
+        let node = node_of(model, target(plan, pass));
         let mut allowed = readable(model, &tensors, node);
         allowed.insert(node.name.clone());
         for slot in pass.draws.iter().flat_map(sampled_slots) {
             let source = &plan.tensors[held[&slot].0];
-            let of = node_of(model, &source.name);
+            let of = node_of(model, source);
             // Norms of one tensor share their coefficients, whichever node they are named after.
             let shared = source.name.ends_with(".coefficients") && !allowed.is_disjoint(&readable(model, &tensors, of));
             assert!(shared || allowed.contains(&of.name), "{}: reads `{}`", about(plan, pass), source.name);
@@ -312,20 +401,104 @@ fn every_pass_reads_tensors_that_its_node_depends_on() {
     }
 }
 
-/// Weight texels of a convolution are in range for every cell it draws, empty ones included: there is no bounds check
-/// on the device.
+/// Texels of the runs of weights that a convolution walks for one output tile (`WeightRuns`): of A's tiles, then of B's.
+fn weight_runs(kernel: &Kernel, p: &ConvParams) -> Vec<usize> {
+    let Kernel::Conv { kernel, a, b, out, .. } = kernel else { return Vec::new() };
+    let lanes = if out.quad == 3 { 4 } else { out.quad };
+    let (steps, rows) = if *kernel > 3 { (kernel.div_ceil(2), 2) } else { (1, *kernel) };
+    let operands = std::iter::once((a, p.a.tiles)).chain(b.iter().map(|b| (b, p.b.tiles)));
+    let runs = operands.flat_map(|(operand, tiles)| {
+        let texels = (rows * kernel * operand.arrangement.quad * lanes).div_ceil(4);
+        std::iter::repeat_n(texels, tiles as usize * steps)
+    });
+    runs.collect()
+}
+
+/// Every run of weights of every output tile lies inside one row of the texture, in place of no other; its bias, too.
+/// For every group.
+fn check_sheet(plan: &Plan, pass: &Pass, draw: &Draw, tiles: &BTreeSet<usize>) {
+    let kernel = plan.kernels[draw.kernel];
+    let height = plan.weights.height();
+    let groups = if draw.params.group_stride > 0 { GROUPS } else { 1 };
+    // Row, first column and one past the last of each run.
+    let mut taken: Vec<(i32, usize, usize)> = Vec::new();
+    for group in 0..groups {
+        let p: ConvParams = bytemuck::pod_read_unaligned(params(plan, draw, group));
+        let runs = weight_runs(&kernel, &p);
+        for tile in tiles {
+            let tile = *tile as i32 - p.first;
+            assert!(tile >= 0, "{}: draws a tile before its first", about(plan, pass));
+            let column = p.weights[0] + tile % p.tiles_a_row * p.weight_stride;
+            let mut row = p.weights[1] + tile / p.tiles_a_row * p.rows_a_tile;
+            let mut column = column as usize;
+            for texels in &runs {
+                if column + texels > WEIGHT_TEXTURE_WIDTH {
+                    (column, row) = (0, row + 1);
+                }
+                let inside = column + texels <= WEIGHT_TEXTURE_WIDTH && (row as usize) < height;
+                assert!(inside, "{}: {texels} texels at ({column}, {row}) of {height} rows", about(plan, pass));
+                taken.push((row, column, column + texels));
+                column += texels;
+            }
+            let bias = (p.bias + tile) as usize;
+            assert!(bias < height * WEIGHT_TEXTURE_WIDTH, "{}: bias at {bias}", about(plan, pass));
+            let column = bias % WEIGHT_TEXTURE_WIDTH;
+            taken.push(((bias / WEIGHT_TEXTURE_WIDTH) as i32, column, column + 1));
+        }
+    }
+    taken.sort_unstable();
+    for (one, next) in taken.iter().zip(&taken[1..]) {
+        assert!(one.0 < next.0 || one.2 <= next.1, "{}: weights {one:?} and {next:?} overlap", about(plan, pass));
+    }
+}
+
+/// One past the last weight texel that a draw finds by running index.
+fn weights_end(plan: &Plan, draw: &Draw, group: usize, last: usize) -> i32 {
+    let bytes = params(plan, draw, group);
+    match plan.kernels[draw.kernel] {
+        Kernel::Linear => {
+            let p: LinearParams = bytemuck::pod_read_unaligned(bytes);
+            p.weights + (last as i32 - p.first) * p.row_stride + (p.columns + 3) / 4 + 1
+        }
+        Kernel::Mix => {
+            let p: MixParams = bytemuck::pod_read_unaligned(bytes);
+            p.weights + last as i32 - p.first + 1
+        }
+        Kernel::Scale => {
+            let p: ScaleParams = bytemuck::pod_read_unaligned(bytes);
+            p.weights + p.out.tiles / 3
+        }
+        Kernel::Coefficients(norm) => {
+            let p: CoefficientParams = bytemuck::pod_read_unaligned(bytes);
+            match norm {
+                Norm::Instance => 0,
+                Norm::Layer => p.rho.max(p.gamma).max(p.beta) + p.a.tiles,
+                Norm::Adaptive => p.rho + p.a.tiles,
+            }
+        }
+        _ => 0,
+    }
+}
+
+/// Weights are in range for every tile that is drawn, for every group: out of range, the device reads others.
 fn check_weight_range(plan: &Plan, pass: &Pass) {
-    let texels = (plan.weights.height() * WEIGHT_TEXTURE_WIDTH) as i64;
+    let texels = plan.weights.height() * WEIGHT_TEXTURE_WIDTH;
+    let mut by_params: BTreeMap<(usize, u32), (&Draw, BTreeSet<usize>)> = BTreeMap::new();
     for draw in &pass.draws {
-        let Kernel::Conv { out, .. } = plan.kernels[draw.kernel] else { continue };
-        let last = cells(plan, pass, draw).into_iter().map(|cell| item_and_tile(plan, pass, cell).1).max();
-        let last = last.unwrap_or_default() as i64;
+        let cells = cells(plan, pass, draw).into_iter().map(|cell| item_and_tile(plan, pass, cell));
+        let tiles = cells.filter(|at| !is_empty(plan, pass, *at)).map(|(_, tile)| tile);
+        let entry = by_params.entry((draw.kernel, draw.params.offset)).or_insert_with(|| (draw, BTreeSet::new()));
+        entry.1.extend(tiles);
+    }
+    for (draw, tiles) in by_params.into_values() {
         let groups = if draw.params.group_stride > 0 { GROUPS } else { 1 };
+        let last = tiles.last().copied().unwrap_or_default();
         for group in 0..groups {
-            let p: ConvParams = bytemuck::pod_read_unaligned(params(plan, draw, group));
-            let weights = i64::from(p.weights) + (last + 1) * i64::from(p.weight_stride);
-            let bias = i64::from(p.bias) + (last + 1) * out.div_ceil(4) as i64;
-            assert!(weights.max(bias) <= texels, "{}: texel {weights} or {bias} of {texels}", about(plan, pass));
+            let end = weights_end(plan, draw, group, last);
+            assert!((0..=texels as i32).contains(&end), "{}: weights to {end} of {texels}", about(plan, pass));
+        }
+        if matches!(plan.kernels[draw.kernel], Kernel::Conv { .. }) {
+            check_sheet(plan, pass, draw, &tiles);
         }
     }
 }
@@ -340,9 +513,25 @@ fn check_no_missing_picture_is_drawn(plan: &Plan, pass: &Pass) {
     }
 }
 
+/// The cartoon is there at the end as one opaque texel a pixel, made of the result `output`.
+fn check_picture(plan: &Plan, held: &BTreeMap<usize, (usize, usize)>) {
+    let index = plan.picture.expect("a plan for the cartoon has a picture");
+    let (picture, output) = (&plan.tensors[index], plan.output("output").expect("the cartoon"));
+    assert_eq!(picture.shape, output.shape);
+    let format = match plan.options.format {
+        TensorFormat::Rgba16Float => TensorFormat::Rgba16Float,
+        TensorFormat::R32Float | TensorFormat::Rgba32Float => TensorFormat::Rgba32Float,
+    };
+    assert_eq!(picture.layout.arrangement, Arrangement { format, ..Arrangement::QUADS });
+    assert_eq!((picture.layout.tile_width, picture.layout.tile_height), (output.shape.width, output.shape.height));
+    assert_eq!(picture.layout.tiles, 1);
+    assert_eq!(held.get(&picture.slots[0]), Some(&(index, 0)), "the picture is still there at the end");
+    let pass = plan.passes.iter().find(|pass| pass.target == index).expect("a pass that makes the picture");
+    let read: Vec<usize> = sampled_slots(&pass.draws[0]).collect();
+    assert_eq!(read, output.slots, "the picture is made of the cartoon");
+}
+
 fn check_plan(model: &Model, plan: &Plan) {
-    let kernels: Vec<String> = plan.kernels.iter().map(Kernel::to_string).collect();
-    assert!(kernels.len() <= MOST_KERNELS, "{:?}: {} kernels: {kernels:?}", plan.options, kernels.len());
     assert!(
         plan.kernels.is_sorted() && plan.passes.iter().flat_map(|p| &p.draws).all(|d| d.kernel < plan.kernels.len())
     );
@@ -356,6 +545,7 @@ fn check_plan(model: &Model, plan: &Plan) {
         check_pass(plan, pass);
         check_coverage(plan, pass);
         check_reads(plan, pass, held);
+        check_arrangements(plan, pass, held);
         check_params(plan, pass, held);
         check_weight_range(plan, pass);
         check_no_missing_picture_is_drawn(plan, pass);
@@ -367,6 +557,7 @@ fn check_plan(model: &Model, plan: &Plan) {
         let id = model.graph.output(name).expect("an output");
         assert_eq!(plan.output(name).map(|t| t.shape), Some(model.graph.node(id).shape), "shape of `{name}`");
     }
+    check_picture(plan, &held);
     let image_size = model.graph.node(model.graph.output("output").expect("the cartoon")).shape.height;
     assert_eq!((plan.input().shape.channels, plan.input().shape.height), (3, image_size));
 }
@@ -379,6 +570,114 @@ fn every_plan_at_64_pixels_reads_what_was_written_and_draws_every_tile_once() {
 #[test]
 fn every_plan_at_128_pixels_reads_what_was_written_and_draws_every_tile_once() {
     for_every_plan(128, check_plan);
+}
+
+/// Of every model in every format, on every device, whatever is planned of it.
+#[test]
+fn a_model_needs_at_most_32_pipelines() {
+    let mut over = BTreeSet::new();
+    for image_size in common::plans::SIZES {
+        for generator in common::plans::generators(image_size) {
+            let model = common::random_model(generator.clone(), GROUPS, 7);
+            for options in common::plans::options(&model).into_iter().filter(|options| options.batch == 1) {
+                let plan = plan(&model, options);
+                let (n, planes, outputs) = (plan.kernels.len(), plan.planes(), plan.outputs.len());
+                let what =
+                    format!("{generator:?}, {:?} on {planes} planes, {outputs} outputs: {n}", plan.options.format);
+                over.extend((n > MOST_KERNELS).then_some(what));
+            }
+        }
+    }
+    assert!(
+        over.is_empty(),
+        "more than {MOST_KERNELS} pipelines:\n{}",
+        over.into_iter().collect::<Vec<_>>().join("\n")
+    );
+}
+
+#[test]
+fn a_plan_without_the_cartoon_has_no_picture() {
+    let model = common::random_model(Generator::Paper { base_channels: 8, image_size: 64 }, GROUPS, 7);
+    let plan = plan(&model, PlanOptions { outputs: vec!["cam_logit".into()], ..PlanOptions::default() });
+    assert_eq!(plan.picture, None);
+    assert!(plan.kernels.iter().all(|kernel| !matches!(kernel, Kernel::Picture { .. })));
+}
+
+/// A graph of one convolution, from a picture of `channels` to `out`.
+fn one_convolution(channels: usize, out: usize, [height, width]: [usize; 2]) -> Model {
+    let mut graph = GraphBuilder::new(1);
+    let input = graph.input(channels, height, width).expect("an input");
+    let weight = graph.param("weight", &[out, channels, 3, 3], Owner::Trunk);
+    let conv = Op::Conv2d { kernel: 3, stride: 1, weight, bias: None };
+    let y = graph.add("drawn", conv, &[input]).expect("a convolution");
+    graph.output("output", y);
+    let graph = graph.finish();
+    let weights = common::random_weights(&graph, 3);
+    common::model_of(graph, weights)
+}
+
+#[test]
+fn a_picture_or_cartoon_that_is_no_square_of_three_channels_is_refused_with_its_shape() {
+    let cases = [
+        (one_convolution(1, 3, [8, 8]), "input", "input", "1"),
+        (one_convolution(4, 3, [8, 8]), "input", "input", "4"),
+        (one_convolution(3, 1, [8, 8]), "output", "drawn", "1"),
+        (one_convolution(3, 4, [8, 8]), "output", "drawn", "4"),
+        (one_convolution(3, 3, [8, 12]), "output", "drawn", "12"),
+    ];
+    for (model, op, node, word) in cases {
+        for (limits, format) in targets() {
+            let options = PlanOptions { limits, format, ..PlanOptions::default() };
+            let error = Plan::new(&model, options).expect_err("no picture");
+            let named = matches!(&error, PlanError::Unsupported { node: n, op: o, .. } if n == node && *o == op);
+            assert!(named && error.to_string().contains(word), "{error:?}");
+        }
+    }
+    Plan::new(&one_convolution(3, 3, [8, 8]), PlanOptions::default()).expect("three channels are a picture");
+}
+
+/// A sum with a concatenation of convolutions, each of the one before: the last one draws it all.
+fn stack(parts: &[usize]) -> Model {
+    let mut graph = GraphBuilder::new(1);
+    let input = graph.input(3, 8, 8).expect("an input");
+    let conv = |graph: &mut GraphBuilder, name: &str, x: NodeId, out: usize| {
+        let channels = graph.shape(x).channels;
+        let weight = graph.param(format!("{name}.weight"), &[out, channels, 3, 3], Owner::Trunk);
+        graph.add(name, Op::Conv2d { kernel: 3, stride: 1, weight, bias: None }, &[x]).expect("a convolution")
+    };
+    let x = conv(&mut graph, "x", input, parts.iter().sum());
+    let mut convs = vec![x];
+    for (i, n) in parts.iter().enumerate() {
+        let y = conv(&mut graph, &format!("part{i}"), convs[i], *n);
+        convs.push(y);
+    }
+    let all = graph.add("all", Op::Concat, &convs[1..]).expect("a concatenation");
+    let sum = graph.add("sum", Op::Add, &[x, all]).expect("a sum");
+    let cartoon = conv(&mut graph, "cartoon", sum, 3);
+    graph.output("output", cartoon);
+    let graph = graph.finish();
+    let weights = common::random_weights(&graph, 3);
+    common::model_of(graph, weights)
+}
+
+#[test]
+fn a_sum_with_a_concatenation_that_aligns_is_drawn_by_its_last_convolution() {
+    for (limits, format) in targets() {
+        let quad = if format == TensorFormat::R32Float { 2 } else { 4 };
+        for (parts, aligned) in [
+            (vec![8, 4, 4], true),
+            (vec![4, 2, 2], true),
+            (vec![8, 3, 1], true),
+            (vec![2, 1, 1], quad == 2),
+            (vec![6, 3, 3], false),
+            (vec![3, 5], false),
+        ] {
+            // Every part but the last begins at a tile, and a tile that the last shares is its only one.
+            let plan = plan(&stack(&parts), PlanOptions { limits, format, ..PlanOptions::default() });
+            let alone = plan.tensors.iter().any(|tensor| tensor.name == format!("part{}", parts.len() - 1));
+            assert_eq!(!alone, aligned, "{format:?} {parts:?}: {plan}");
+        }
+    }
 }
 
 #[test]
@@ -428,13 +727,14 @@ fn an_unknown_output_is_refused_with_the_known_ones() {
 }
 
 #[test]
-fn eight_planes_fall_back_to_four_where_too_few_textures_are_sampled() {
-    let model = common::random_model(Generator::Paper { base_channels: 8, image_size: 64 }, GROUPS, 7);
-    let planes = |max_sampled_textures| {
-        let limits = PlanLimits { planes: 8, max_sampled_textures, ..PlanLimits::WEBGL2 };
-        plan(&model, PlanOptions { limits, ..PlanOptions::default() }).options.limits.planes
-    };
-    assert_eq!([16, 26, 27].map(planes), [4, 4, 8]);
+fn planes_are_as_many_as_attachments_bytes_and_sampled_textures_allow() {
+    let [webgl2, native] = DEVICES;
+    assert_eq!(FORMATS.map(|format| webgl2.planes(format)), [4, 2, 4]);
+    assert_eq!(FORMATS.map(|format| native.planes(format)), [8, 8, 8]);
+    let sampled = |max_sampled_textures| PlanLimits { max_sampled_textures, ..native };
+    assert_eq!([8, 9, 14, 15, 26, 27].map(|n| sampled(n).planes(TensorFormat::R32Float)), [1, 2, 2, 4, 4, 8]);
+    let bytes = |max_attachment_bytes| PlanLimits { max_attachment_bytes, ..native };
+    assert_eq!([16, 32, 63, 64, 127, 128].map(|n| bytes(n).planes(TensorFormat::Rgba32Float)), [1, 2, 2, 4, 4, 8]);
 }
 
 #[test]
@@ -449,21 +749,19 @@ fn sizes_of_plans_are_printed() {
     for image_size in common::plans::SIZES {
         for generator in common::plans::generators(image_size) {
             let model = common::random_model(generator.clone(), GROUPS, 7);
-            for limits in common::plans::DEVICES {
-                let plan = plan(&model, PlanOptions { limits, ..PlanOptions::default() });
+            for (limits, format) in targets() {
+                let plan = plan(&model, PlanOptions { limits, format, ..PlanOptions::default() });
                 let (name, c) = match generator {
                     Generator::Paper { base_channels, .. } => ("Paper", base_channels),
                     Generator::Lite { base_channels, .. } => ("Lite", base_channels),
                 };
                 let draws: usize = plan.passes.iter().map(|pass| pass.draws.len()).sum();
                 println!(
-                    "{name:<5} C={c:<2} S={image_size:<3} K={} of {} ({} textures): {:>3} passes {:>3} draws {:>2} kernels, slots {:>8} B, \
-                     live {:>8} B, ratio {:.2}",
-                    plan.options.limits.planes,
-                    limits.planes,
-                    limits.max_sampled_textures,
+                    "{name:<5} C={c:<2} S={image_size:<3} {:<11} on {}: {:>3} passes {draws:>3} draws {:>2} kernels, \
+                     slots {:>8} B, live {:>8} B, ratio {:.2}",
+                    format!("{format:?}"),
+                    plan.planes(),
                     plan.passes.len(),
-                    draws,
                     plan.kernels.len(),
                     plan.slot_bytes(),
                     plan.live_bytes,

@@ -1,6 +1,7 @@
 //! A Bevy app without a window, driven frame by frame: for the tools, the tests and CI.
 
 use std::panic::{self, AssertUnwindSafe};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use bevy::app::PluginsState;
@@ -19,6 +20,9 @@ use bevy_toonface::ToonfacePlugin;
 
 /// What to do about a missing GPU.
 const NO_GPU: &str = "no GPU: install a Vulkan driver (Debian: mesa-vulkan-drivers for a software one)";
+
+/// A process has one log, however many apps it starts.
+static LOGS: AtomicBool = AtomicBool::new(false);
 
 /// What the app is made with.
 #[derive(Debug, Clone, Default)]
@@ -49,6 +53,9 @@ impl Headless {
             .set(WindowPlugin { primary_window: None, exit_condition: ExitCondition::DontExit, ..default() })
             .set(LogPlugin { filter: "error,bevy_toonface=info".into(), ..default() })
             .set(RenderPlugin { render_creation: RenderCreation::Automatic(Box::new(settings)), ..default() });
+        if LOGS.swap(true, Ordering::Relaxed) {
+            plugins = plugins.disable::<LogPlugin>();
+        }
         if self.unpipelined {
             plugins = plugins.disable::<PipelinedRenderingPlugin>();
         }

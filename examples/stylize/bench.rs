@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use bevy::prelude::*;
-use bevy_toonface::ecs::Update;
+use bevy_toonface::ecs::UpdateRate;
 use bevy_toonface::gpu::CartoonChains;
 use bevy_toonface::prelude::*;
 use serde_json::json;
@@ -23,7 +23,7 @@ pub fn bench(
 ) -> Result<(), String> {
     let entities: Vec<Entity> =
         (0..faces).map(|i| spawn(app, &inputs[i % inputs.len()], &groups[i % groups.len()])).collect();
-    let always = Cartoon { update: Update::Always, ..default() };
+    let always = Cartoon { update: UpdateRate::Always, ..default() };
     entities.iter().for_each(|e| {
         app.world_mut().entity_mut(*e).insert(always.clone());
     });

@@ -42,6 +42,8 @@ fn stylize(args: &Args) -> Result<(), String> {
     let batch = args.faces.unwrap_or(ToonfacePlugin::default().max_batch).max(1);
     let plugin = ToonfacePlugin { max_batch: batch, max_planes: args.planes, format: args.format.into(), ..default() };
     let mut app = Headless { webgl2: args.webgl2, plugin, ..default() }.start()?;
+    // Cartoons and nothing else; and one update at a time, so that the times are those of single updates.
+    app.insert_resource(CartoonBudget { frames_in_flight: 1, ..CartoonBudget::UNLIMITED });
     if let Some(fault) = &app.world().resource::<CartoonSettings>().device_fault {
         return Err(CartoonError::Device { reason: fault.clone() }.to_string());
     }

@@ -8,8 +8,11 @@ struct Layout {
     grid: vec2<i32>,
     // One over the size of the texture.
     texel: vec2<f32>,
+    // First texel of the tensor: the texture may hold others beside it.
+    base: vec2<i32>,
     blocks_x: i32,
     tiles: i32,
+    pad: vec2<i32>,
 }
 
 // A texel of a tensor: picture, tile, and texel inside the tile.
@@ -34,8 +37,9 @@ fn bound(n: i32, item: i32) -> i32 {
 fn locate(position: vec2<f32>, at: Layout) -> Cell {
     let tile_size = vec2<f32>(at.tile);
     let block_size = tile_size * vec2<f32>(at.grid);
-    let block = floor(position / block_size);
-    let inside = position - block * block_size;
+    let place = position - vec2<f32>(at.base);
+    let block = floor(place / block_size);
+    let inside = place - block * block_size;
     let tile = floor(inside / tile_size);
     let cell = vec2<i32>(tile);
     return Cell(i32(block.y) * at.blocks_x + i32(block.x), cell.y * at.grid.x + cell.x, vec2<i32>(inside - tile * tile_size));
@@ -46,7 +50,7 @@ fn origin(item: i32, tile: i32, at: Layout) -> vec2<i32> {
     let block_y = quotient(item, at.blocks_x);
     let row = quotient(tile, at.grid.x);
     let block = vec2<i32>(item - block_y * at.blocks_x, block_y);
-    return (block * at.grid + vec2<i32>(tile - row * at.grid.x, row)) * at.tile;
+    return at.base + (block * at.grid + vec2<i32>(tile - row * at.grid.x, row)) * at.tile;
 }
 
 // Texture coordinates of the middle of a texel, for the nearest one to be sampled. On a software GPU a sample with level 0 costs

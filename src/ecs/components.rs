@@ -45,23 +45,35 @@ pub struct Cartoon {
     /// default. Values outside are clamped.
     pub strength: f32,
     /// When the cartoon is drawn anew.
-    pub update: Update,
+    pub update: UpdateRate,
 }
 
 impl Default for Cartoon {
     fn default() -> Self {
-        Self { model: None, strength: 1.0, update: Update::default() }
+        Self { model: None, strength: 1.0, update: UpdateRate::default() }
     }
 }
 
 /// When a cartoon is drawn anew.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Reflect)]
-pub enum Update {
-    /// When the picture, the group, the strength or the model changes: a still image costs nothing. The default.
+///
+/// However often that is, [`CartoonBudget`](super::CartoonBudget) decides how much of a frame it may take; entities
+/// that want more than there is are served in turn.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Reflect)]
+pub enum UpdateRate {
+    /// When the picture, the group, the strength or the model changes: a still image costs nothing. The default. A
+    /// picture that is drawn on the GPU changes unseen; it needs one of the others.
     #[default]
     OnChange,
-    /// As often as the device keeps up with: for pictures that are drawn on the GPU.
+    /// Every frame, as far as the device keeps up.
     Always,
+    /// So many times a second of the app's `Time` (the virtual clock: it stands still while the game is paused, and
+    /// runs faster or slower with it), at most every frame. Missed updates are not made up for. A new picture or model
+    /// is drawn at once; another group or strength takes effect at the next update. At 0, below, or NaN, nothing is
+    /// drawn but new pictures and models.
+    PerSecond(f32),
+    /// A single time, as soon as everything is there. Later changes are ignored, until another rate is set here or
+    /// `CartoonGroup` is taken away and added again.
+    Once,
 }
 
 /// The picture that becomes a cartoon. A sprite fills it in by itself.

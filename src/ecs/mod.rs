@@ -1,8 +1,10 @@
 //! What a game touches: components, the asset loader, the states a cartoon goes through. Nothing in here draws.
 
 mod asset;
+mod budget;
 mod components;
 mod error;
+mod pacer;
 mod picture;
 mod plugin;
 mod request;
@@ -11,8 +13,10 @@ mod sprite;
 mod status;
 
 pub use asset::{CartoonLoadError, CartoonModel, CartoonModelLoader};
-pub use components::{Cartoon, CartoonGroup, CartoonOutput, CartoonSource, CartoonTaps, CartoonTensors, Update};
+pub use budget::CartoonBudget;
+pub use components::{Cartoon, CartoonGroup, CartoonOutput, CartoonSource, CartoonTaps, CartoonTensors, UpdateRate};
 pub use error::CartoonError;
+pub use pacer::Pacer;
 pub use picture::{MIN_PICTURE_SIDE, PictureLimits};
 pub use plugin::{CartoonPlugin, CartoonSettings, CartoonSystems, DefaultCartoonModel};
 pub use request::{CartoonRequest, Progress, RequestSource, Wanted};

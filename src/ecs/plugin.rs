@@ -8,8 +8,8 @@ use bevy::prelude::*;
 use super::picture::{output_image, picture_size};
 use super::request::{Progress, RequestSource, Wanted};
 use super::{
-    Cartoon, CartoonError, CartoonGroup, CartoonModel, CartoonOutput, CartoonRequest, CartoonSource, CartoonStatus,
-    CartoonTaps, CartoonTensors, PictureLimits, Update,
+    Cartoon, CartoonBudget, CartoonError, CartoonGroup, CartoonModel, CartoonOutput, CartoonRequest, CartoonSource,
+    CartoonStatus, CartoonTaps, CartoonTensors, PictureLimits, UpdateRate,
 };
 use crate::model::{Model, Tensor};
 
@@ -50,6 +50,8 @@ impl Plugin for CartoonPlugin {
             .register_type::<CartoonGroup>()
             .register_type::<Cartoon>()
             .register_type::<CartoonOutput>()
+            .register_type::<CartoonBudget>()
+            .init_resource::<CartoonBudget>()
             .init_resource::<PictureLimits>()
             .insert_resource(self.settings.clone())
             .configure_sets(
@@ -115,25 +117,45 @@ struct Resolver<'w> {
     limits: Res<'w, PictureLimits>,
 }
 
+/// What has changed behind the components, and the clock.
+#[derive(bevy::ecs::system::SystemParam)]
+struct Changes<'w, 's> {
+    images: MessageReader<'w, 's, AssetEvent<Image>>,
+    models: MessageReader<'w, 's, AssetEvent<CartoonModel>>,
+    time: Option<Res<'w, Time>>,
+}
+
+impl Changes<'_, '_> {
+    fn images(&mut self) -> HashSet<AssetId<Image>> {
+        self.images.read().filter_map(modified).collect()
+    }
+
+    fn models(&mut self) -> HashSet<AssetId<CartoonModel>> {
+        self.models.read().filter_map(modified).collect()
+    }
+}
+
+fn modified<A: Asset>(event: &AssetEvent<A>) -> Option<AssetId<A>> {
+    if let AssetEvent::Modified { id } = event { Some(*id) } else { None }
+}
+
 fn update_requests(
     mut cartoons: Query<CartoonQuery>,
     resolver: Resolver,
     mut images: ResMut<Assets<Image>>,
-    mut image_events: MessageReader<AssetEvent<Image>>,
-    mut model_events: MessageReader<AssetEvent<CartoonModel>>,
+    mut changes: Changes,
+    mut latest_revision: Local<u64>,
     mut commands: Commands,
 ) {
-    let changed_images: HashSet<AssetId<Image>> = image_events
-        .read()
-        .filter_map(|e| if let AssetEvent::Modified { id } = e { Some(*id) } else { None })
-        .collect();
-    let changed_models: HashSet<AssetId<CartoonModel>> = model_events
-        .read()
-        .filter_map(|e| if let AssetEvent::Modified { id } = e { Some(*id) } else { None })
-        .collect();
+    let now = changes.time.as_ref().map_or(0.0, |time| time.elapsed_secs_f64());
+    let (changed_images, changed_models) = (changes.images(), changes.models());
     for mut cartoon in &mut cartoons {
         if cartoon.progress.is_none() {
             commands.entity(cartoon.entity).try_insert(Progress::default());
+        }
+        let update = cartoon.cartoon.update;
+        if update == UpdateRate::Once && cartoon.progress.is_some_and(|p| p.updates > 0) {
+            continue;
         }
         let wanted = match resolve(&cartoon, &resolver, &images) {
             Ok(Some((mut wanted, size))) => {
@@ -153,20 +175,19 @@ fn update_requests(
             changed_models.contains(&w.model)
                 || matches!(&w.source, RequestSource::Image(id) if changed_images.contains(id))
         });
-        if stale || wanted != cartoon.request.wanted {
-            revise(&mut cartoon.request, wanted);
+        let renew = match update {
+            // Until everything is there, no update is due.
+            UpdateRate::PerSecond(rate) if wanted.is_some() => {
+                let request = cartoon.request.bypass_change_detection();
+                request.pacer.due(now, rate) || request.is_of_another(wanted.as_ref())
+            }
+            _ => stale || wanted != cartoon.request.wanted,
+        };
+        if renew {
+            *latest_revision += 1;
+            cartoon.request.revise(wanted, *latest_revision);
         }
     }
-}
-
-/// Marks a request for drawing, and remembers since when its picture is another one.
-fn revise(request: &mut CartoonRequest, wanted: Option<Wanted>) {
-    let source = |w: &Option<Wanted>| w.as_ref().map(|w| (w.source.clone(), w.output));
-    request.revision += 1;
-    if source(&request.wanted) != source(&wanted) {
-        request.source_revision = request.revision;
-    }
-    request.wanted = wanted;
 }
 
 /// Looks everything up. `None` while something loads.
@@ -213,7 +234,7 @@ fn resolve(
         output: AssetId::default(),
         strength: cartoon.cartoon.strength.clamp(0.0, 1.0),
         taps: cartoon.taps.map_or_else(Vec::new, |t| t.names.clone()),
-        always: cartoon.cartoon.update == Update::Always,
+        always: cartoon.cartoon.update == UpdateRate::Always,
     };
     Ok(Some((wanted, size)))
 }

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use bevy::prelude::*;
 
-use super::{CartoonError, CartoonModel};
+use super::{CartoonError, CartoonModel, Pacer};
 use crate::model::Tensor;
 
 /// Where the GPU finds the picture.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub enum RequestSource {
     /// An image.
     Image(AssetId<Image>),
@@ -16,15 +16,47 @@ pub enum RequestSource {
     Tensor(Arc<Tensor>),
 }
 
+/// Tensors are the same if they are one and the same: their values are not looked at in every frame.
+impl PartialEq for RequestSource {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Image(a), Self::Image(b)) => a == b,
+            (Self::Tensor(a), Self::Tensor(b)) => Arc::ptr_eq(a, b),
+            _ => false,
+        }
+    }
+}
+
 /// One cartoon to draw. Written by the ECS layer, extracted by the GPU layer.
 #[derive(Component, Debug, Clone, Default)]
 pub struct CartoonRequest {
     /// What to draw, or `None` while something is missing.
     pub wanted: Option<Wanted>,
-    /// Grows whenever the cartoon has to be drawn anew.
+    /// Grows whenever the cartoon has to be drawn anew. No two requests of an app have the same, so that nothing that
+    /// was drawn for an earlier request is taken for an answer to this one.
     pub revision: u64,
     /// The revision with which the latest change of picture began.
     pub source_revision: u64,
+    /// Keeps the rate of [`UpdateRate::PerSecond`](super::UpdateRate::PerSecond).
+    pub pacer: Pacer,
+}
+
+impl CartoonRequest {
+    /// Asks for a cartoon anew, and remembers since when its picture is another one.
+    pub(super) fn revise(&mut self, wanted: Option<Wanted>, revision: u64) {
+        let source = |w: &Option<Wanted>| w.as_ref().map(|w| (w.source.clone(), w.output));
+        self.revision = revision;
+        if source(&self.wanted) != source(&wanted) {
+            self.source_revision = revision;
+        }
+        self.wanted = wanted;
+    }
+
+    /// Whether `wanted` is a cartoon of another picture, or by another model.
+    pub(super) fn is_of_another(&self, wanted: Option<&Wanted>) -> bool {
+        let what = |w: Option<&Wanted>| w.map(|w| (w.source.clone(), w.output, w.model, w.taps.clone()));
+        what(self.wanted.as_ref()) != what(wanted)
+    }
 }
 
 /// The parts of a request that exist.

@@ -1,4 +1,4 @@
-//! Picks the pictures of the next batch and binds them.
+//! Picks the pictures of a batch and binds them.
 
 use bevy::platform::collections::HashSet;
 use bevy::prelude::*;
@@ -6,6 +6,7 @@ use bevy::render::render_resource::{TextureDimension, TextureSampleType, Texture
 use bevy::render::renderer::RenderQueue;
 use bevy::render::texture::GpuImage;
 
+use super::counters::CartoonCounters;
 use super::exchange::Request;
 use super::picture::{Ends, PICTURE_STRIDE, PictureUniform};
 use super::pipelines::{Pipeline, Pipelines};
@@ -14,48 +15,71 @@ use super::readback::upload;
 use super::state::{Batch, BatchItem, ChainState, EndBindGroups};
 use crate::ecs::{CartoonError, RequestSource};
 
-/// A batch, the requests in it, and those that can never be in one.
-#[derive(Default)]
-pub(super) struct Next<'r> {
-    pub batch: Option<Batch>,
-    pub taken: Vec<&'r Request>,
-    pub failed: Vec<(&'r Request, CartoonError)>,
+/// Pipelines of the passes at both ends of a chain.
+pub(super) struct EndPipelines {
+    encode: Pipeline,
+    /// Without and with a picture below.
+    composite: [Pipeline; 2],
 }
 
-/// The next batch of the waiting requests whose images exist, once all pipelines have compiled.
-pub(super) fn next_batch<'r>(
-    waiting: &[&'r Request],
-    state: &mut ChainState,
+/// The pipelines at both ends, once these and all others of the chain have compiled.
+///
+/// # Errors
+/// The first one that does not compile on this device.
+pub(super) fn ready_pipelines(
+    state: &ChainState,
     params: &PrepareParams,
     pipelines: &mut Pipelines,
-) -> Result<Next<'r>, CartoonError> {
+) -> Result<Option<EndPipelines>, CartoonError> {
     let queue = params.queue();
     let plan = &state.chain.plan;
     let ends = EndPipelines {
         encode: pipelines.encode(plan.input().layout.arrangement, &queue),
         composite: [false, true].map(|source| pipelines.composite(source, &queue)),
     };
-    let (Some(output), true) = (plan.picture, all_ready(&ends, state, params)?) else { return Ok(Next::default()) };
-    let batch = plan.options.batch;
-    let mut next = Next::default();
-    let mut items = Vec::new();
-    for request in waiting.iter().copied() {
-        let item = items.len();
-        if item == batch {
-            break;
-        }
-        let wanted = &request.wanted;
+    let mut ready = params.ready(ends.encode.id, || "encode".into())?;
+    for composite in &ends.composite {
+        ready &= params.ready(composite.id, || "composite".into())?;
+    }
+    for (kernel, id) in state.chain.plan.kernels.iter().zip(&state.chain.pipelines) {
+        ready &= params.ready(*id, || kernel.to_string())?;
+    }
+    Ok(ready.then_some(ends))
+}
+
+/// Whether the images of a request are on the device.
+///
+/// # Errors
+/// If its picture is none that a shader can read.
+pub(super) fn has_images(request: &Request, params: &PrepareParams) -> Result<bool, CartoonError> {
+    let wanted = &request.wanted;
+    let source = match &wanted.source {
+        RequestSource::Image(id) => match params.images.get(*id) {
+            Some(image) if is_sampled(image) => true,
+            Some(image) => return Err(unreadable(*id, image)),
+            None => false,
+        },
+        RequestSource::Tensor(_) => true,
+    };
+    Ok(source && params.images.get(wanted.output).is_some())
+}
+
+/// A batch of requests that have their images: uploads what belongs to them. No more requests than the chain has room
+/// for. `None` if there is nothing to draw.
+pub(super) fn bind_batch(
+    requests: &[&Request],
+    state: &mut ChainState,
+    pipelines: &EndPipelines,
+    params: &PrepareParams,
+    counters: &mut CartoonCounters,
+) -> Option<Batch> {
+    let output = state.chain.plan.picture?;
+    let mut items = Vec::with_capacity(requests.len());
+    for request in requests {
+        let (wanted, item) = (&request.wanted, items.len());
         let Some(target) = params.images.get(wanted.output) else { continue };
         let source = match &wanted.source {
-            RequestSource::Image(id) => match params.images.get(*id) {
-                Some(image) if is_sampled(image) => Some(&image.texture_view),
-                Some(image) => {
-                    next.failed.push((request, unreadable(*id, image)));
-                    continue;
-                }
-                // Not uploaded yet.
-                None => continue,
-            },
+            RequestSource::Image(id) => Some(&params.images.get(*id)?.texture_view),
             RequestSource::Tensor(tensor) => {
                 upload(&state.chain, item, tensor, &params.queue);
                 None
@@ -67,26 +91,18 @@ pub(super) fn next_batch<'r>(
             entity: request.entity,
             revision: request.revision,
             group: wanted.group,
-            ends: bind_ends(source, output, &ends, state, params),
-            composite: ends.composite[usize::from(source.is_some())].id,
+            ends: bind_ends(source, output, pipelines, state, params, counters),
+            composite: pipelines.composite[usize::from(source.is_some())].id,
             target: target.texture_view.clone(),
         });
-        next.taken.push(request);
     }
-    if !items.is_empty() {
-        // Pictures that are drawn again and again keep their bind groups; those of others would only pile up.
-        let waiting: HashSet<_> = waiting.iter().filter_map(|request| source_id(request, params)).collect();
-        state.ends.retain(|source, _| waiting.contains(source));
-        next.batch = Some(Batch { items, encode: ends.encode.id });
-    }
-    Ok(next)
+    (!items.is_empty()).then(|| Batch::new(items, pipelines.encode.id, counters.begun))
 }
 
-/// Pipelines of the passes at both ends of a chain.
-struct EndPipelines {
-    encode: Pipeline,
-    /// Without and with a picture below.
-    composite: [Pipeline; 2],
+/// Forgets the bind groups of pictures that no request has any more.
+pub(super) fn retain_ends(state: &mut ChainState, requests: &[&Request], params: &PrepareParams) {
+    let known: HashSet<_> = requests.iter().filter_map(|request| source_id(request, params)).collect();
+    state.ends.retain(|source, _| known.contains(source));
 }
 
 /// What [`ChainState::ends`] knows a request's picture by.
@@ -97,30 +113,27 @@ fn source_id(request: &Request, params: &PrepareParams) -> Option<Option<Texture
     }
 }
 
-/// Whether every pipeline of a batch has compiled.
-fn all_ready(ends: &EndPipelines, state: &ChainState, params: &PrepareParams) -> Result<bool, CartoonError> {
-    let mut ready = params.ready(ends.encode.id, || "encode".into())?;
-    for composite in &ends.composite {
-        ready &= params.ready(composite.id, || "composite".into())?;
-    }
-    for (kernel, id) in state.chain.plan.kernels.iter().zip(&state.chain.pipelines) {
-        ready &= params.ready(*id, || kernel.to_string())?;
-    }
-    Ok(ready)
-}
-
-/// The bind groups of a picture's two passes, as they were if the last batch had them.
+/// The bind groups of a picture's two passes, as they were if it has been drawn before.
 fn bind_ends(
     source: Option<&TextureView>,
     output: usize,
     pipelines: &EndPipelines,
     state: &mut ChainState,
     params: &PrepareParams,
+    counters: &mut CartoonCounters,
 ) -> EndBindGroups {
     let ends = Ends { device: &params.device, cache: &params.cache, buffer: &state.pictures };
-    let make = || EndBindGroups {
-        encode: source.map(|view| ends.encode(&pipelines.encode, view)),
-        composite: ends.composite(&pipelines.composite[usize::from(source.is_some())], source, &state.chain, output),
+    let make = || {
+        counters.bind_groups += 1 + u64::from(source.is_some());
+        EndBindGroups {
+            encode: source.map(|view| ends.encode(&pipelines.encode, view)),
+            composite: ends.composite(
+                &pipelines.composite[usize::from(source.is_some())],
+                source,
+                &state.chain,
+                output,
+            ),
+        }
     };
     state.ends.entry(source.map(TextureView::id)).or_insert_with(make).clone()
 }

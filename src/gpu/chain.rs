@@ -36,6 +36,10 @@ pub(super) struct ChainPass {
     pub label: String,
     pub targets: Vec<TextureView>,
     pub draws: Vec<ChainDraw>,
+    /// Whether the targets hold other tensors that are still to be read.
+    pub preserve: bool,
+    /// Pictures that there have to be in a batch for the draws to cover all that is ever read of the targets.
+    pub full_at: usize,
 }
 
 /// A draw with its bind group looked up.
@@ -120,7 +124,8 @@ impl Chain {
                 });
             }
             let targets = plan.tensors[pass.target].slots.iter().map(|slot| slots[*slot].1.clone()).collect();
-            passes.push(ChainPass { label: label(&pass.label), targets, draws });
+            let full_at = pass.draws.iter().filter_map(|draw| draw.item).max().map_or(0, |item| item + 1);
+            passes.push(ChainPass { label: label(&pass.label), targets, draws, preserve: pass.preserve, full_at });
         }
         drop(known);
         let pipelines = kernels.iter().map(|k| k.id).collect();

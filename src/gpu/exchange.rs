@@ -5,7 +5,8 @@ use std::sync::Arc;
 use bevy::prelude::*;
 use bevy::render::MainWorld;
 
-use crate::ecs::{CartoonError, CartoonGroup, CartoonRequest, CartoonTensors, Progress, Wanted};
+use super::counters::CartoonCounters;
+use crate::ecs::{CartoonBudget, CartoonError, CartoonGroup, CartoonRequest, CartoonTensors, Progress, Wanted};
 use crate::model::Tensor;
 
 /// A request as the render world has it.
@@ -33,6 +34,8 @@ pub(super) struct Exchange {
     pub requests: Vec<Request>,
     pub reports: Vec<(Entity, Report)>,
     pub chains: Vec<ChainInfo>,
+    pub budget: CartoonBudget,
+    pub counters: CartoonCounters,
 }
 
 /// Figures of a chain of passes, for tools and panels.
@@ -58,8 +61,10 @@ pub struct ChainInfo {
     pub live_bytes: usize,
     /// Bytes of the weight texture.
     pub weight_bytes: usize,
-    /// CPU milliseconds that recording the latest update took.
+    /// CPU milliseconds that recording the latest update took, over all its frames.
     pub record_ms: f32,
+    /// CPU milliseconds in which wgpu made the driver's commands of it.
+    pub encode_ms: f32,
     /// The pass table, ready to print.
     pub table: Arc<str>,
 }
@@ -77,6 +82,10 @@ pub(super) fn exchange(mut main: ResMut<MainWorld>, mut exchange: ResMut<Exchang
     if !chains.is_empty() {
         main.insert_resource(CartoonChains(chains));
     }
+    if main.get_resource() != Some(&exchange.counters) {
+        main.insert_resource(exchange.counters);
+    }
+    exchange.budget = main.get_resource::<CartoonBudget>().copied().unwrap_or_default();
     exchange.requests.clear();
     let mut query = main.query_filtered::<(Entity, &CartoonRequest), With<CartoonGroup>>();
     for (entity, request) in query.iter(&main) {

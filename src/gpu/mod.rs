@@ -2,23 +2,29 @@
 //!
 //! ```text
 //! ExtractSchedule   exchange           requests in, progress and tensors out
-//! PrepareResources  prepare_cartoons   chains of passes for the models in use; what to draw this frame
-//! RenderGraph       toonface           records encode, passes, composite; allocates nothing
-//! Cleanup           watch              asks the queue when the work is done
+//! PrepareBindGroups prepare_cartoons   chains of passes for the models in use; how much of them fits this frame
+//! RenderGraph       toonface           records this frame's share of encode, passes, composite
+//! Cleanup           watch              asks the queue when the work is done, reads what it took
 //! ```
 
+mod attachments;
 mod batch;
 mod chain;
+mod counters;
 mod device;
 mod exchange;
+mod in_flight;
+mod ledger;
 mod model;
 mod picture;
 mod pipelines;
 mod prepare;
 mod readback;
 mod record;
+mod schedule;
 mod shaders;
 mod state;
+mod timer;
 mod watch;
 
 use bevy::core_pipeline::schedule::camera_driver;
@@ -27,10 +33,11 @@ use bevy::render::render_asset::RenderAssetPlugin;
 use bevy::render::renderer::RenderGraph;
 use bevy::render::{ExtractSchedule, Render, RenderApp, RenderStartup, RenderSystems};
 
-use crate::plan::TensorFormat;
-
+pub use counters::CartoonCounters;
 pub use device::{DeviceSupport, device_support};
 pub use exchange::{CartoonChains, ChainInfo};
+
+use crate::plan::TensorFormat;
 
 /// The GPU half of the plugin. Does nothing in an app without a renderer.
 #[derive(Debug, Clone, Default)]
@@ -65,8 +72,9 @@ impl Plugin for CartoonRenderPlugin {
             })
             .init_resource::<exchange::Exchange>()
             .init_resource::<state::Chains>()
+            .init_resource::<timer::Timer>()
             .init_resource::<pipelines::Pipelines>()
-            .add_systems(RenderStartup, (pipelines::init_pipelines, state::init_chains))
+            .add_systems(RenderStartup, (pipelines::init_pipelines, state::init_chains, timer::init_timer))
             .add_systems(ExtractSchedule, exchange::exchange)
             .add_systems(
                 Render,

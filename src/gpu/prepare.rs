@@ -1,4 +1,4 @@
-//! Decides what is drawn this frame: makes chains for the models in use and picks the pictures of the next batch.
+//! Decides what is drawn this frame: makes chains for the models in use, and shares the frame's budget out among them.
 
 use bevy::core_pipeline::FullscreenShader;
 use bevy::ecs::system::SystemParam;
@@ -9,15 +9,17 @@ use bevy::render::render_resource::{CachedRenderPipelineId, PipelineCache};
 use bevy::render::renderer::{RenderDevice, RenderQueue};
 use bevy::render::texture::GpuImage;
 
-use super::batch::next_batch;
+use super::batch::{EndPipelines, bind_batch, has_images, ready_pipelines, retain_ends};
 use super::chain::{Chain, ChainContext};
 use super::exchange::{Exchange, Report, Request};
 use super::model::RenderCartoonModel;
 use super::picture::picture_buffer;
 use super::pipelines::{PipelineQueue, Pipelines, readiness};
+use super::schedule::{Allowance, Costs};
 use super::shaders::Shaders;
 use super::state::{ChainKey, ChainState, Chains};
-use crate::ecs::CartoonError;
+use super::timer::Timer;
+use crate::ecs::{CartoonBudget, CartoonError};
 use crate::plan::{Plan, PlanLimits, PlanOptions, TensorFormat};
 
 /// What plans are made for.
@@ -39,6 +41,14 @@ pub(super) struct PrepareParams<'w> {
     models: Res<'w, RenderAssets<RenderCartoonModel>>,
     pub images: Res<'w, RenderAssets<GpuImage>>,
     settings: Res<'w, ChainSettings>,
+    timer: Res<'w, Timer>,
+}
+
+/// A chain that could draw a batch, and who waits for it.
+struct Queue<'r> {
+    key: ChainKey,
+    waiting: Vec<&'r Request>,
+    ends: EndPipelines,
 }
 
 pub(super) fn prepare_cartoons(
@@ -47,53 +57,105 @@ pub(super) fn prepare_cartoons(
     mut pipelines: ResMut<Pipelines>,
     mut exchange: ResMut<Exchange>,
 ) {
-    let Exchange { requests, reports, chains: infos } = &mut *exchange;
-    let mut by_key: HashMap<ChainKey, Vec<&Request>> = HashMap::default();
-    for request in requests.iter() {
-        by_key.entry((request.wanted.model, request.wanted.taps.clone())).or_default().push(request);
+    let Exchange { requests, reports, chains: infos, budget, .. } = &mut *exchange;
+    if budget.milliseconds.is_some() && !params.timer.is_there() {
+        let ms = CartoonBudget::UNTIMED_PASS_MS;
+        info_once!("bevy_toonface: this device has no timestamps; in `CartoonBudget`, a pass counts as {ms} ms");
     }
-    let Chains { chains, ledger } = &mut *chains;
-    // Work that is under way is finished even if nobody waits for it any more.
-    chains.retain(|key, state| by_key.contains_key(key) || state.in_flight.is_some());
-    ledger.retain(requests);
+    let mut wanted: HashMap<ChainKey, Vec<&Request>> = HashMap::default();
+    for request in requests.iter() {
+        wanted.entry((request.wanted.model, request.wanted.taps.clone())).or_default().push(request);
+    }
+    let chains = &mut *chains;
+    chains.retain(&wanted, requests);
 
-    for (key, requests) in by_key {
-        let Some(model) = params.models.get(key.0) else { continue };
-        let mut fail = |request: &Request, error: CartoonError| {
-            reports.push((request.entity, Report::Failed { revision: request.revision, error }));
-        };
-        if let Err(error) = ensure_chain(&key, model, requests.len(), &params, chains, &mut pipelines) {
-            for request in requests.iter().filter(|r| ledger.is_open(r)).collect::<Vec<_>>() {
-                fail(request, error.clone());
-                ledger.serve(request);
-            }
-            continue;
+    let mut queues = Vec::new();
+    for (key, requests) in wanted {
+        queues.extend(queue_up(key, &requests, &params, chains, &mut pipelines, reports));
+    }
+    infos.extend(chains.chains.values().map(|state| state.info(pipelines.kernel_count())));
+    chains.counters.pipelines = pipelines.kernel_count();
+
+    let mut allowance = Allowance::new(budget, chains.in_flight.len());
+    let under_way = chains.chains.values().any(|state| state.batch.is_some());
+    if allowance.is_lagging() && (under_way || !queues.is_empty()) {
+        chains.counters.held_back += 1;
+    }
+    go_on(chains, &mut allowance);
+    begin(chains, queues, &mut allowance, &params);
+}
+
+/// Makes sure of a chain, and finds out who waits for it and can be served.
+fn queue_up<'r>(
+    key: ChainKey,
+    requests: &[&'r Request],
+    params: &PrepareParams,
+    chains: &mut Chains,
+    pipelines: &mut Pipelines,
+    reports: &mut Vec<(Entity, Report)>,
+) -> Option<Queue<'r>> {
+    let model = params.models.get(key.0)?;
+    let made = ensure_chain(&key, model, requests.len(), params, chains, pipelines);
+    let Chains { chains, ledger, .. } = chains;
+    let mut waiting = requests.to_vec();
+    waiting.retain(|r| ledger.ask(r.entity, r.revision, r.wanted.always));
+    let mut refuse = |request: &Request, error: CartoonError| {
+        reports.push((request.entity, Report::Failed { revision: request.revision, error }));
+        ledger.refuse(request.entity, request.revision);
+    };
+    let ends = made.and_then(|()| match chains.get_mut(&key) {
+        Some(state) if !waiting.is_empty() => {
+            retain_ends(state, requests, params);
+            ready_pipelines(state, params, pipelines)
         }
-        let Some(state) = chains.get_mut(&key) else { continue };
-        infos.push(state.info(pipelines.kernel_count()));
-        if !state.is_idle() {
-            continue;
+        _ => Ok(None),
+    });
+    let ends = match ends {
+        Ok(ends) => ends?,
+        Err(error) => {
+            waiting.into_iter().for_each(|request| refuse(request, error.clone()));
+            return None;
         }
-        ledger.tick();
-        let mut waiting: Vec<&Request> =
-            requests.into_iter().filter(|r| r.wanted.always || ledger.is_open(r)).collect();
-        waiting.sort_by_key(|r| (ledger.last(r), r.entity));
-        match next_batch(&waiting, state, &params, &mut pipelines) {
-            Ok(next) => {
-                next.taken.iter().for_each(|r| ledger.serve(r));
-                for (request, error) in next.failed {
-                    fail(request, error);
-                    ledger.serve(request);
-                }
-                state.batch = next.batch;
-            }
-            Err(error) => {
-                for request in waiting {
-                    fail(request, error.clone());
-                    ledger.serve(request);
-                }
-            }
+    };
+    waiting.retain(|request| match has_images(request, params) {
+        Ok(there) => there,
+        Err(error) => {
+            refuse(request, error);
+            false
         }
+    });
+    (!waiting.is_empty()).then_some(Queue { key, waiting, ends })
+}
+
+/// Batches under way come first, in the order in which they were begun.
+fn go_on(chains: &mut Chains, allowance: &mut Allowance) {
+    let mut under_way: Vec<&mut ChainState> = chains.chains.values_mut().filter(|s| s.batch.is_some()).collect();
+    under_way.sort_by_key(|state| state.batch.as_ref().map(|batch| batch.number));
+    under_way.into_iter().for_each(|state| state.take_slice(allowance));
+}
+
+/// Begins batches with what is left of the frame. The chain that has waited longest comes first; a chain begins one
+/// batch a frame at most, since the uniforms of a batch are written before the frame's passes run.
+fn begin(chains: &mut Chains, mut queues: Vec<Queue>, allowance: &mut Allowance, params: &PrepareParams) {
+    let Chains { chains, ledger, counters, .. } = chains;
+    for queue in &mut queues {
+        queue.waiting.sort_by_key(|request| (ledger.turn(request.entity), request.entity));
+    }
+    let first = |queue: &Queue| queue.waiting.first().map(|request| (ledger.turn(request.entity), request.entity));
+    queues.sort_by_key(first);
+    let Some((lowest, _)) = queues.first().and_then(first) else { return };
+    for Queue { key, mut waiting, ends } in queues {
+        let Some(state) = chains.get_mut(&key).filter(|state| state.batch.is_none()) else { continue };
+        if allowance.is_spent() {
+            break;
+        }
+        waiting.retain(|request| ledger.may_serve(request.entity, lowest));
+        waiting.truncate(state.chain.plan.options.batch);
+        let Some(batch) = bind_batch(&waiting, state, &ends, params, counters) else { continue };
+        waiting.iter().for_each(|request| ledger.serve(request.entity, request.revision));
+        counters.begun += 1;
+        state.batch = Some(batch);
+        state.take_slice(allowance);
     }
 }
 
@@ -103,14 +165,14 @@ fn ensure_chain(
     model: &RenderCartoonModel,
     entities: usize,
     params: &PrepareParams,
-    chains: &mut HashMap<ChainKey, ChainState>,
+    chains: &mut Chains,
     pipelines: &mut Pipelines,
 ) -> Result<(), CartoonError> {
     let batch = entities.next_power_of_two().min(params.settings.max_batch);
-    if let Some(state) = chains.get(key) {
+    if let Some(state) = chains.chains.get(key) {
         let fits = state.version == model.version && state.chain.plan.options.batch >= batch;
-        // A batch under way keeps its textures until it is done.
-        if fits || !state.is_idle() {
+        // A batch under way is finished with what it began with.
+        if fits || state.batch.is_some() {
             return Ok(());
         }
     }
@@ -119,23 +181,31 @@ fn ensure_chain(
     let ChainSettings { limits, format, .. } = *params.settings;
     let plan = Plan::new(&model.model, PlanOptions { limits, format, batch, outputs })
         .map_err(|e| CartoonError::Plan { model: name.clone(), reason: e.to_string() })?;
-    let pictures = picture_buffer(&params.device, plan.options.batch, &format!("bevy_toonface/{name}/pictures"));
+    let batch = plan.options.batch;
+    let pictures = picture_buffer(&params.device, batch, &format!("bevy_toonface/{name}/pictures"));
     let mut context =
         ChainContext { device: &params.device, queue: &params.queue, pipelines, pipeline_queue: params.queue() };
     let table = plan.to_string().into();
     let chain = Chain::new(plan, &mut context);
+    chains.made += 1;
+    // Slots and weights; parameters and pictures.
+    chains.counters.textures += chain.slots.len() as u64 + 1;
+    chains.counters.buffers += 2;
+    chains.counters.bind_groups += chain.bind_group_count() as u64;
     let state = ChainState {
-        chain,
+        number: chains.made,
         version: model.version,
         pictures,
         ends: HashMap::default(),
         batch: None,
-        in_flight: None,
-        readbacks: Vec::new(),
+        // Encode, the plan's passes, composite.
+        costs: Costs::new(1 + chain.passes.len() + batch),
         record_ms: 0.0,
+        encode_ms: 0.0,
         table,
+        chain,
     };
-    chains.insert(key.clone(), state);
+    chains.chains.insert(key.clone(), state);
     Ok(())
 }
 

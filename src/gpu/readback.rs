@@ -54,8 +54,10 @@ impl Readback {
                 });
                 let texture = &chain.slots[slot].0;
                 let layout = TexelCopyBufferLayout { offset: 0, bytes_per_row: Some(row as u32), rows_per_image: None };
+                let (x, y) = tensor.layout.base;
+                let origin = Origin3d { x: x as u32, y: y as u32, z: 0 };
                 encoder.copy_texture_to_buffer(
-                    texture.as_image_copy(),
+                    TexelCopyTextureInfo { texture, mip_level: 0, origin, aspect: TextureAspect::All },
                     TexelCopyBufferInfo { buffer: &buffer, layout },
                     Extent3d { width: width as u32, height: height as u32, depth_or_array_layers: 1 },
                 );
@@ -114,7 +116,8 @@ fn rows(buffer: &Buffer, tensor: &PlannedTensor) -> Vec<f32> {
 /// Planes and tiles to `[1, C, H, W]`.
 fn gather(tensor: &PlannedTensor, item: usize, planes: &[Vec<f32>]) -> Tensor {
     let shape = tensor.shape;
-    let places = Places { layout: &tensor.layout, shape, item };
+    // What was copied is the tensor alone.
+    let places = Places { layout: &tensor.layout.alone(), shape, item };
     let values = places.each().map(|(plane, index)| planes[plane][index]);
     Tensor { dims: vec![1, shape.channels, shape.height, shape.width], data: values.collect() }
 }

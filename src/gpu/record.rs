@@ -1,20 +1,21 @@
-//! Records the batches of this frame. Everything it needs exists; it allocates nothing of its own.
+//! Records this frame's steps. Everything it needs exists.
 
 use bevy::platform::time::Instant;
 use bevy::prelude::*;
 use bevy::render::render_resource::{
-    LoadOp, Operations, PipelineCache, RenderPassColorAttachment, RenderPassDescriptor, RenderPipeline, StoreOp,
-    TextureView,
+    CommandEncoder, CommandEncoderDescriptor, PipelineCache, RenderPassDescriptor, RenderPipeline, TextureView,
 };
 use bevy::render::renderer::{RenderContext, RenderDevice};
+use wgpu::RenderPass;
 
-use super::chain::Chain;
+use super::attachments::{Before, attachments};
+use super::chain::{Chain, ChainPass};
+use super::counters::CartoonCounters;
+use super::in_flight::{Drawn, InFlight};
 use super::picture::PICTURE_STRIDE;
 use super::readback::Readback;
-use super::state::{Batch, ChainState, Chains, InFlight};
-
-/// Attachments of a pass at most, for arrays on the stack.
-const MAX_TARGETS: usize = 8;
+use super::state::{Batch, ChainKey, ChainState, Chains};
+use super::timer::{Stopwatch, Timer};
 
 /// Draws the cartoons: once a frame, before the cameras, so that whatever they show is of this frame.
 pub(super) fn toonface(
@@ -22,120 +23,191 @@ pub(super) fn toonface(
     mut chains: ResMut<Chains>,
     cache: Res<PipelineCache>,
     device: Res<RenderDevice>,
+    timer: Res<Timer>,
 ) {
-    for (key, state) in &mut chains.chains {
-        let Some(batch) = state.batch.take() else { continue };
-        let started = Instant::now();
-        if record_batch(&mut context, &cache, &state.chain, &batch).is_none() {
-            // A pipeline went away (a shader was reloaded): try again when it is back.
-            state.batch = Some(batch);
-            continue;
-        }
-        record_readbacks(&mut context, state, &batch, &key.1, &device);
-        state.record_ms = started.elapsed().as_secs_f32() * 1e3;
-        let drawn = batch.items.iter().map(|item| (item.entity, item.revision)).collect();
-        state.in_flight = Some(InFlight::new(drawn, started));
+    let Chains { chains, in_flight, counters, .. } = &mut *chains;
+    let mut work = Vec::new();
+    for (key, state) in chains.iter_mut() {
+        // A pipeline may have gone away (a shader was reloaded): the batch goes on when it is back.
+        let pipelines = state.batch.as_ref().filter(|b| b.slice > 0).and_then(|b| Resolved::new(&cache, state, b));
+        work.extend(pipelines.map(|pipelines| (key, state, pipelines)));
+    }
+    let steps: usize = work.iter().filter_map(|(_, state, _)| state.batch.as_ref()).map(|batch| batch.slice).sum();
+    if steps == 0 {
+        return;
+    }
+    let stopwatch = timer.start();
+    let encoder = device.create_command_encoder(&CommandEncoderDescriptor { label: Some("bevy_toonface") });
+    let mut frame = InFlight::new(Instant::now(), stopwatch);
+    let mut recorder = Recorder { encoder, timer: &timer, stopwatch, step: 0, steps, counters };
+    for (key, state, pipelines) in &mut work {
+        record_slice(&mut recorder, &mut frame, key, state, pipelines, &device);
+    }
+    let mut encoder = recorder.encoder;
+    stopwatch.into_iter().for_each(|watch| timer.stop(watch, &mut encoder));
+    let recorded = Instant::now();
+    context.add_command_buffer(encoder.finish());
+    let encode_ms = recorded.elapsed().as_secs_f32() * 1e3 / steps as f32;
+    for (_, state, _) in work {
+        counters.finished += u64::from(state.finish_slice(encode_ms));
+    }
+    counters.frames += 1;
+    in_flight.push(frame);
+}
+
+/// The pipelines of a batch, looked up.
+struct Resolved<'a> {
+    encode: &'a RenderPipeline,
+    kernels: Vec<&'a RenderPipeline>,
+    composite: Vec<&'a RenderPipeline>,
+}
+
+impl<'a> Resolved<'a> {
+    /// `None` if one of them is not there.
+    fn new(cache: &'a PipelineCache, state: &ChainState, batch: &Batch) -> Option<Self> {
+        let kernels = state.chain.pipelines.iter().map(|id| cache.get_render_pipeline(*id));
+        let composite = batch.items.iter().map(|item| cache.get_render_pipeline(item.composite));
+        Some(Self {
+            encode: cache.get_render_pipeline(batch.encode)?,
+            kernels: kernels.collect::<Option<_>>()?,
+            composite: composite.collect::<Option<_>>()?,
+        })
     }
 }
 
-/// Encode, the plan's passes, composite. `None` if a pipeline is not there.
-fn record_batch(context: &mut RenderContext, cache: &PipelineCache, chain: &Chain, batch: &Batch) -> Option<()> {
-    let pipelines = chain.pipelines.iter().map(|id| cache.get_render_pipeline(*id)).collect::<Option<Vec<_>>>()?;
-    let encode = cache.get_render_pipeline(batch.encode)?;
-    let composites: Vec<_> =
-        batch.items.iter().map(|i| cache.get_render_pipeline(i.composite)).collect::<Option<_>>()?;
+/// A frame's commands, and how far they have come.
+struct Recorder<'a> {
+    encoder: CommandEncoder,
+    timer: &'a Timer,
+    stopwatch: Option<Stopwatch>,
+    step: usize,
+    steps: usize,
+    counters: &'a mut CartoonCounters,
+}
 
-    record_encode(context, encode, chain, batch);
-    let only = std::env::var("TF_ONLY").ok();
-    for planned in &chain.passes {
-        if let Some(only) = &only {
-            if !planned.draws.iter().any(|d| chain.plan.kernels[d.kernel].to_string().contains(only.as_str())) {
-                continue;
-            }
-        }
-        let mut pass = context.begin_tracked_render_pass(RenderPassDescriptor {
-            label: Some(&planned.label),
-            color_attachments: &attachments(planned.targets.iter(), true)[..planned.targets.len()],
+impl Recorder<'_> {
+    /// Begins the next pass.
+    fn begin<'v>(
+        &mut self,
+        label: &str,
+        targets: impl ExactSizeIterator<Item = &'v TextureView>,
+        before: Before,
+    ) -> RenderPass<'_> {
+        let (first, last) = (self.step == 0, self.step + 1 == self.steps);
+        self.step += 1;
+        self.counters.passes += 1;
+        let count = targets.len();
+        self.encoder.begin_render_pass(&RenderPassDescriptor {
+            label: Some(label),
+            color_attachments: attachments(targets, before).get(..count).unwrap_or_default(),
+            timestamp_writes: self.timer.writes(self.stopwatch, first, last),
             ..default()
-        });
-        for draw in &planned.draws {
-            let group = match draw.item {
-                // The batch may have fewer pictures than the plan has room for.
-                Some(item) => match batch.items.get(item) {
-                    Some(item) => item.group as u32,
-                    None => continue,
-                },
-                None => 0,
-            };
-            pass.set_render_pipeline(pipelines[draw.kernel]);
-            pass.set_bind_group(0, chain.bind_group(draw), &[draw.offset + group * draw.group_stride]);
+        })
+    }
+}
+
+/// Records the steps of this frame. After the last, the pictures are on their way to their images.
+fn record_slice(
+    recorder: &mut Recorder,
+    frame: &mut InFlight,
+    key: &ChainKey,
+    state: &mut ChainState,
+    pipelines: &Resolved,
+    device: &RenderDevice,
+) {
+    let Some(batch) = &mut state.batch else { return };
+    let recorded = Instant::now();
+    let started = *batch.started.get_or_insert(recorded);
+    let steps = batch.next..batch.next + batch.slice;
+    for step in steps.clone() {
+        record_step(recorder, step, &state.chain, batch, pipelines);
+    }
+    batch.record_ms += recorded.elapsed().as_secs_f32() * 1e3;
+    let is_last = steps.end == batch.open_steps(state.chain.passes.len()).end;
+    frame.steps.push((state.number, steps));
+    if !is_last {
+        return;
+    }
+    for (i, item) in batch.items.iter().enumerate() {
+        frame.drawn.push(Drawn { entity: item.entity, revision: item.revision, started });
+        if !key.1.is_empty() {
+            let encoder = &mut recorder.encoder;
+            frame.readbacks.push(Readback::record(&state.chain, item.entity, i, &key.1, device, encoder));
+        }
+    }
+}
+
+/// One step: encode, a pass of the plan, or the composite of a picture.
+fn record_step(recorder: &mut Recorder, step: usize, chain: &Chain, batch: &Batch, pipelines: &Resolved) {
+    let Some(step) = step.checked_sub(1) else { return record_encode(recorder, pipelines.encode, chain, batch) };
+    match chain.passes.get(step) {
+        Some(pass) => record_pass(recorder, pass, chain, batch, pipelines),
+        None => record_composite(recorder, step - chain.passes.len(), batch, pipelines),
+    }
+}
+
+/// A pass of the plan. Whatever is set already is not set again.
+fn record_pass(recorder: &mut Recorder, planned: &ChainPass, chain: &Chain, batch: &Batch, pipelines: &Resolved) {
+    let before = match planned.full_at <= batch.items.len() {
+        _ if planned.preserve => Before::Load,
+        true => Before::DontCare,
+        false => Before::Clear,
+    };
+    let mut draws = 0;
+    let mut pass = recorder.begin(&planned.label, planned.targets.iter(), before);
+    let (mut kernel, mut rect) = (None, None);
+    for draw in &planned.draws {
+        let group = match draw.item {
+            // The batch may have fewer pictures than the plan has room for.
+            Some(item) => match batch.items.get(item) {
+                Some(item) => item.group as u32,
+                None => continue,
+            },
+            None => 0,
+        };
+        if kernel.replace(draw.kernel) != Some(draw.kernel) {
+            pass.set_pipeline(pipelines.kernels[draw.kernel]);
+        }
+        pass.set_bind_group(0, &**chain.bind_group(draw), &[draw.offset + group * draw.group_stride]);
+        if rect.replace(draw.rect) != Some(draw.rect) {
             pass.set_scissor_rect(draw.rect.x, draw.rect.y, draw.rect.width, draw.rect.height);
-            pass.draw(0..3, 0..1);
         }
-    }
-
-    for (i, (item, composite)) in batch.items.iter().zip(composites).enumerate() {
-        let mut pass = context.begin_tracked_render_pass(RenderPassDescriptor {
-            label: Some("bevy_toonface/composite"),
-            color_attachments: &attachments(std::iter::once(&item.target), true)[..1],
-            ..default()
-        });
-        pass.set_render_pipeline(composite);
-        pass.set_bind_group(0, &item.ends.composite, &[PICTURE_STRIDE * (2 * i as u32 + 1)]);
         pass.draw(0..3, 0..1);
+        draws += 1;
     }
-    Some(())
+    drop(pass);
+    recorder.counters.draws += draws;
 }
 
 /// Pictures into the input tensor. Those that were uploaded as tensors have no bind group.
-fn record_encode(context: &mut RenderContext, pipeline: &RenderPipeline, chain: &Chain, batch: &Batch) {
-    if batch.items.iter().all(|item| item.ends.encode.is_none()) {
-        return;
-    }
+fn record_encode(recorder: &mut Recorder, pipeline: &RenderPipeline, chain: &Chain, batch: &Batch) {
     let layout = &chain.plan.input().layout;
     let planes: Vec<&TextureView> = chain.planes(chain.plan.input).collect();
-    // Uploaded tensors must survive: load, don't clear.
-    let mut pass = context.begin_tracked_render_pass(RenderPassDescriptor {
-        label: Some("bevy_toonface/encode"),
-        color_attachments: &attachments(planes.iter().copied(), false)[..planes.len()],
-        ..default()
-    });
-    pass.set_render_pipeline(pipeline);
+    let mut draws = 0;
+    // Uploaded tensors must survive.
+    let mut pass = recorder.begin("bevy_toonface/encode", planes.into_iter(), Before::Load);
+    pass.set_pipeline(pipeline);
     for (i, item) in batch.items.iter().enumerate() {
         let Some(bind_group) = &item.ends.encode else { continue };
-        pass.set_bind_group(0, bind_group, &[PICTURE_STRIDE * 2 * i as u32]);
+        pass.set_bind_group(0, &**bind_group, &[PICTURE_STRIDE * 2 * i as u32]);
         for rect in layout.rects(i, 0..layout.tiles) {
             pass.set_scissor_rect(rect.x, rect.y, rect.width, rect.height);
             pass.draw(0..3, 0..1);
+            draws += 1;
         }
     }
+    drop(pass);
+    recorder.counters.draws += draws;
 }
 
-fn attachments<'a>(
-    views: impl Iterator<Item = &'a TextureView>,
-    clear: bool,
-) -> [Option<RenderPassColorAttachment<'a>>; MAX_TARGETS] {
-    let mut list = [const { None }; MAX_TARGETS];
-    for (slot, view) in list.iter_mut().zip(views) {
-        let load = if clear { LoadOp::Clear(default()) } else { LoadOp::Load };
-        let ops = Operations { load, store: StoreOp::Store };
-        *slot = Some(RenderPassColorAttachment { view, depth_slice: None, resolve_target: None, ops });
-    }
-    list
-}
-
-fn record_readbacks(
-    context: &mut RenderContext,
-    state: &mut ChainState,
-    batch: &Batch,
-    names: &[String],
-    device: &RenderDevice,
-) {
-    if names.is_empty() {
-        return;
-    }
-    let encoder = context.command_encoder();
-    for (i, item) in batch.items.iter().enumerate() {
-        state.readbacks.push(Readback::record(&state.chain, item.entity, i, names, device, encoder));
-    }
+/// The cartoon over its picture, into the output image.
+fn record_composite(recorder: &mut Recorder, item: usize, batch: &Batch, pipelines: &Resolved) {
+    let (Some(picture), Some(pipeline)) = (batch.items.get(item), pipelines.composite.get(item)) else { return };
+    let target = std::iter::once(&picture.target);
+    let mut pass = recorder.begin("bevy_toonface/composite", target, Before::DontCare);
+    pass.set_pipeline(pipeline);
+    pass.set_bind_group(0, &*picture.ends.composite, &[PICTURE_STRIDE * (2 * item as u32 + 1)]);
+    pass.draw(0..3, 0..1);
+    drop(pass);
+    recorder.counters.draws += 1;
 }

@@ -1,17 +1,19 @@
 //! The chains that exist and the work in them.
 
+use std::ops::Range;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use bevy::platform::collections::{HashMap, HashSet};
 use bevy::platform::time::Instant;
 use bevy::prelude::*;
 use bevy::render::render_resource::{BindGroup, Buffer, CachedRenderPipelineId, TextureView, TextureViewId};
-use bevy::render::renderer::RenderQueue;
 
 use super::chain::Chain;
+use super::counters::CartoonCounters;
 use super::exchange::{ChainInfo, Request};
-use super::readback::Readback;
+use super::in_flight::InFlight;
+use super::ledger::Ledger;
+use super::schedule::{Allowance, Costs};
 use crate::ecs::CartoonModel;
 
 /// A model and the tensors that are read back; entities with the same key share a chain.
@@ -22,69 +24,52 @@ pub(super) type ChainKey = (AssetId<CartoonModel>, Vec<String>);
 pub(super) struct Chains {
     pub chains: HashMap<ChainKey, ChainState>,
     pub ledger: Ledger,
-}
-
-/// What each entity has been given, and when: those who waited longest come first.
-#[derive(Debug, Default)]
-pub(super) struct Ledger {
-    /// Revision and clock of the latest service.
-    served: HashMap<Entity, (u64, u64)>,
-    /// Counts batches.
-    clock: u64,
-}
-
-impl Ledger {
-    /// Begins another batch.
-    pub fn tick(&mut self) {
-        self.clock += 1;
-    }
-
-    /// Whether a request has not been answered in its present revision.
-    pub fn is_open(&self, request: &Request) -> bool {
-        self.served.get(&request.entity).map_or(0, |(revision, _)| *revision) < request.revision
-    }
-
-    /// When a request was last answered.
-    pub fn last(&self, request: &Request) -> u64 {
-        self.served.get(&request.entity).map_or(0, |(_, clock)| *clock)
-    }
-
-    /// Notes that a request has been answered.
-    pub fn serve(&mut self, request: &Request) {
-        self.served.insert(request.entity, (request.revision, self.clock));
-    }
-
-    /// Forgets entities that ask for nothing any more.
-    pub fn retain(&mut self, requests: &[Request]) {
-        let alive: HashSet<Entity> = requests.iter().map(|r| r.entity).collect();
-        self.served.retain(|entity, _| alive.contains(entity));
-    }
+    /// Frames that the GPU has not finished, oldest first.
+    pub in_flight: Vec<InFlight>,
+    pub counters: CartoonCounters,
+    /// Chains that were made.
+    pub made: u64,
 }
 
 /// A chain and the work in it.
 #[derive(Debug)]
 pub(super) struct ChainState {
     pub chain: Chain,
+    /// Differs from that of any other chain.
+    pub number: u64,
     /// Of the model that it was made for.
     pub version: u64,
     /// Uniforms of the passes at both ends.
     pub pictures: Buffer,
     /// Bind groups of those passes, by picture; `None` stands for uploaded tensors.
     pub ends: HashMap<Option<TextureViewId>, EndBindGroups>,
-    /// The batch that is to be recorded this frame.
+    /// The batch that is being drawn.
     pub batch: Option<Batch>,
-    /// The batch that the GPU works on.
-    pub in_flight: Option<InFlight>,
-    pub readbacks: Vec<Readback>,
+    /// What each step takes.
+    pub costs: Costs,
+    /// CPU milliseconds of the latest batch: recording, and making the driver's commands of it.
     pub record_ms: f32,
+    pub encode_ms: f32,
     pub table: Arc<str>,
 }
 
-/// One batch: pictures, and the pipelines of both ends.
+/// Pictures on their way through a chain. Its steps are the encode pass, the plan's passes, and a composite pass for
+/// each picture.
 #[derive(Debug)]
 pub(super) struct Batch {
     pub items: Vec<BatchItem>,
+    /// Pipeline of the encode pass.
     pub encode: CachedRenderPipelineId,
+    /// Differs from that of any other batch, and grows.
+    pub number: u64,
+    /// The first step that has not been recorded.
+    pub next: usize,
+    /// How many steps are to be recorded this frame.
+    pub slice: usize,
+    /// When recording began.
+    pub started: Option<Instant>,
+    pub record_ms: f32,
+    pub encode_ms: f32,
 }
 
 /// One picture of a batch.
@@ -112,10 +97,41 @@ pub(super) fn init_chains(mut chains: ResMut<Chains>) {
     *chains = Chains::default();
 }
 
+impl Chains {
+    /// Drops what nobody waits for any more: chains without requests, and batches without a picture that is still
+    /// wanted. What the GPU has been given already goes its way.
+    pub fn retain(&mut self, wanted: &HashMap<ChainKey, Vec<&Request>>, requests: &[Request]) {
+        let Self { chains, ledger, counters, .. } = self;
+        let alive: HashSet<Entity> = requests.iter().map(|request| request.entity).collect();
+        ledger.retain(&alive);
+        chains.retain(|key, state| {
+            let requests = wanted.get(key);
+            let waits = |item: &BatchItem| requests.is_some_and(|list| list.iter().any(|r| r.entity == item.entity));
+            counters.dropped += u64::from(state.batch.take_if(|batch| !batch.items.iter().any(waits)).is_some());
+            requests.is_some()
+        });
+    }
+}
+
 impl ChainState {
-    /// Whether nothing of the chain's textures is in use or about to be.
-    pub fn is_idle(&self) -> bool {
-        self.batch.is_none() && self.in_flight.is_none() && self.readbacks.is_empty()
+    /// Takes as many steps of the batch out of the frame's allowance as fit.
+    pub fn take_slice(&mut self, allowance: &mut Allowance) {
+        let passes = self.chain.passes.len();
+        if let Some(batch) = &mut self.batch {
+            batch.slice = allowance.take(self.costs.of(batch.open_steps(passes)));
+        }
+    }
+
+    /// Notes that the steps of this frame have been recorded, at this cost a step. Returns whether the batch is through.
+    pub fn finish_slice(&mut self, encode_ms: f32) -> bool {
+        let end = |batch: &Batch| batch.open_steps(self.chain.passes.len()).end;
+        let Some(batch) = &mut self.batch else { return false };
+        batch.encode_ms += encode_ms * batch.slice as f32;
+        batch.next += batch.slice;
+        batch.slice = 0;
+        let Some(batch) = self.batch.take_if(|batch| batch.next >= end(batch)) else { return false };
+        (self.record_ms, self.encode_ms) = (batch.record_ms, batch.encode_ms);
+        true
     }
 
     /// Figures for tools and panels.
@@ -133,42 +149,21 @@ impl ChainState {
             live_bytes: plan.live_bytes,
             weight_bytes: plan.weights.bytes(),
             record_ms: self.record_ms,
+            encode_ms: self.encode_ms,
             table: self.table.clone(),
         }
     }
 }
 
-/// A batch that has been recorded.
-#[derive(Debug)]
-pub(super) struct InFlight {
-    /// Entities and the revisions they get.
-    pub drawn: Vec<(Entity, u64)>,
-    started: Instant,
-    pub submitted: bool,
-    /// Microseconds from recording to completion; 0 until then.
-    micros: Arc<AtomicU64>,
-}
-
-impl InFlight {
-    /// A batch whose recording began at `started`.
-    pub fn new(drawn: Vec<(Entity, u64)>, started: Instant) -> Self {
-        Self { drawn, started, submitted: false, micros: Arc::default() }
+impl Batch {
+    /// A batch that starts with the encode pass, if it has a picture to encode.
+    pub fn new(items: Vec<BatchItem>, encode: CachedRenderPipelineId, number: u64) -> Self {
+        let next = usize::from(items.iter().all(|item| item.ends.encode.is_none()));
+        Self { items, encode, number, next, slice: 0, started: None, record_ms: 0.0, encode_ms: 0.0 }
     }
 
-    /// Asks the queue to tell when everything submitted so far is done.
-    pub fn submit(&mut self, queue: &RenderQueue) {
-        self.submitted = true;
-        let (micros, started) = (self.micros.clone(), self.started);
-        queue.on_submitted_work_done(move || {
-            micros.store((started.elapsed().as_micros() as u64).max(1), Ordering::Release);
-        });
-    }
-
-    /// Milliseconds from recording to completion, once it is complete.
-    pub fn milliseconds(&self) -> Option<f32> {
-        match self.micros.load(Ordering::Acquire) {
-            0 => None,
-            micros => Some(micros as f32 / 1e3),
-        }
+    /// The steps that are to be recorded, for a chain of this many passes.
+    pub fn open_steps(&self, passes: usize) -> Range<usize> {
+        self.next..1 + passes + self.items.len()
     }
 }

@@ -1,44 +1,71 @@
-//! Notices, without waiting, when the GPU is done with a batch.
+//! Notices, without waiting, when the GPU is done with a frame.
 
 use bevy::prelude::*;
 use bevy::render::render_resource::PollType;
 use bevy::render::renderer::{RenderDevice, RenderQueue};
 
 use super::exchange::{Exchange, Report};
-use super::state::{Chains, InFlight};
+use super::in_flight::InFlight;
+use super::state::{ChainState, Chains};
+use super::timer::Timer;
 
-/// Runs after submission: registers new batches and reports finished ones.
+/// Runs after submission: registers the frame and reports those that are finished.
 pub(super) fn watch(
     mut chains: ResMut<Chains>,
     mut exchange: ResMut<Exchange>,
+    timer: Res<Timer>,
     queue: Res<RenderQueue>,
     device: Res<RenderDevice>,
 ) {
-    let mut busy = false;
-    for state in chains.chains.values_mut() {
-        if let Some(in_flight) = state.in_flight.as_mut().filter(|f| !f.submitted) {
-            in_flight.submit(&queue);
-            state.readbacks.iter().for_each(|readback| readback.map());
+    let Chains { chains, in_flight, counters, .. } = &mut *chains;
+    for frame in in_flight.iter_mut() {
+        if frame.submit(&queue) {
+            frame.stopwatch.into_iter().for_each(|watch| timer.request(watch));
         }
-        busy |= state.in_flight.is_some() || !state.readbacks.is_empty();
     }
     // A failed poll means a lost device, which Bevy's own error handling deals with.
-    if busy && device.poll(PollType::Poll).is_err() {
+    if !in_flight.is_empty() && device.poll(PollType::Poll).is_err() {
         return;
     }
-    for state in chains.chains.values_mut() {
-        if let Some(milliseconds) = state.in_flight.as_ref().and_then(InFlight::milliseconds)
-            && let Some(done) = state.in_flight.take()
-        {
-            let report = |(entity, revision)| (entity, Report::Drawn { revision, milliseconds });
-            exchange.reports.extend(done.drawn.into_iter().map(report));
+    in_flight.retain_mut(|frame| {
+        if !frame.is_done() {
+            return true;
         }
-        state.readbacks.retain(|readback| match readback.take() {
+        for drawn in std::mem::take(&mut frame.drawn) {
+            let milliseconds = frame.milliseconds(&drawn);
+            exchange.reports.push((drawn.entity, Report::Drawn { revision: drawn.revision, milliseconds }));
+            counters.cartoons += 1;
+        }
+        frame.readbacks.retain(|readback| match readback.take() {
             Some(tensors) => {
                 exchange.reports.push((readback.entity, Report::Tensors(tensors)));
                 false
             }
             None => true,
         });
+        if let Some(watch) = frame.stopwatch.take_if(|watch| !timer.is_waiting(*watch))
+            && let Some(milliseconds) = timer.read(watch)
+        {
+            learn(chains.values_mut().collect(), frame, milliseconds);
+        }
+        !frame.readbacks.is_empty() || frame.stopwatch.is_some()
+    });
+    counters.in_flight = in_flight.len();
+    exchange.counters = *counters;
+}
+
+/// Tells the chains what their steps of a frame took. They are timed together and share what was thought wrong.
+fn learn(mut chains: Vec<&mut ChainState>, frame: &InFlight, milliseconds: f32) {
+    let mut thought = 0.0;
+    for (number, steps) in &frame.steps {
+        match chains.iter().find(|state| state.number == *number) {
+            Some(state) => thought += state.costs.sum(steps.clone()),
+            // The chain is gone, and nobody knows its share.
+            None => return,
+        }
+    }
+    for (number, steps) in &frame.steps {
+        let state = chains.iter_mut().find(|state| state.number == *number);
+        state.into_iter().for_each(|state| state.costs.learn(steps.clone(), milliseconds / thought));
     }
 }

@@ -44,6 +44,8 @@ pub struct Layout {
     pub blocks_x: usize,
     /// Width and height of the textures, which may be larger than what the tensor takes.
     pub texture: (usize, usize),
+    /// Left and top texel of what the tensor takes of the textures.
+    pub base: (usize, usize),
 }
 
 impl Layout {
@@ -65,12 +67,25 @@ impl Layout {
         let grid_x = best_columns(tiles, tile_width, tile_height, max_size)?;
         let rows = tiles.div_ceil(grid_x);
         let blocks_x = best_columns(batch, grid_x * tile_width, rows * tile_height, max_size)?;
-        Some(Self { arrangement, tile_width, tile_height, tiles, grid_x, batch, blocks_x, texture: (0, 0) }.alone())
+        Some(
+            Self {
+                arrangement,
+                tile_width,
+                tile_height,
+                tiles,
+                grid_x,
+                batch,
+                blocks_x,
+                texture: (0, 0),
+                base: (0, 0),
+            }
+            .alone(),
+        )
     }
 
     /// The same in textures that have no room to spare.
     pub fn alone(self) -> Self {
-        Self { texture: self.size(), ..self }
+        Self { texture: self.size(), base: (0, 0), ..self }
     }
 
     /// Number of textures.
@@ -105,13 +120,13 @@ impl Layout {
         let (width, height) = self.block();
         let x = (item % self.blocks_x) * width + (tile % self.grid_x) * self.tile_width;
         let y = (item / self.blocks_x) * height + (tile / self.grid_x) * self.tile_height;
-        (x, y)
+        (self.base.0 + x, self.base.1 + y)
     }
 
     /// All that the tensor takes.
     pub fn whole(&self) -> Rect {
         let (width, height) = self.size();
-        Rect { x: 0, y: 0, width: width as u32, height: height as u32 }
+        Rect { x: self.base.0 as u32, y: self.base.1 as u32, width: width as u32, height: height as u32 }
     }
 
     /// Rectangles that cover exactly the tiles `range` of picture `item`: at most three, since the grid wraps.
@@ -146,8 +161,10 @@ impl Layout {
             tile: [self.tile_width as i32, self.tile_height as i32],
             grid: [self.grid_x as i32, self.grid_y() as i32],
             texel: [1.0 / width as f32, 1.0 / height as f32],
+            base: [self.base.0 as i32, self.base.1 as i32],
             blocks_x: self.blocks_x as i32,
             tiles: self.tiles as i32,
+            pad: [0; 2],
         }
     }
 }
@@ -162,10 +179,14 @@ pub struct LayoutUniform {
     pub grid: [i32; 2],
     /// Size of a texel: one over the texture's width and height.
     pub texel: [f32; 2],
+    /// First texel of the tensor.
+    pub base: [i32; 2],
     /// Columns of blocks.
     pub blocks_x: i32,
     /// Tiles of one picture.
     pub tiles: i32,
+    /// Unused; a struct in a uniform struct is a multiple of 16 bytes.
+    pub pad: [i32; 2],
 }
 
 /// Columns for `n` cells: no empty cell if possible, then as near as possible to the one shape that all tensors of this

@@ -131,9 +131,10 @@ fn finish(model: String, options: PlanOptions, groups: usize, lowered: Lowered<'
     let kept: Vec<usize> = outputs.iter().map(|(_, tensor)| *tensor).chain(picture).collect();
     let assignment = memory::assign(&tensors, &specs, input, &kept);
     let mut tensors = tensors;
-    for (tensor, slots) in tensors.iter_mut().zip(&assignment.planes) {
+    for ((tensor, slots), base) in tensors.iter_mut().zip(&assignment.planes).zip(&assignment.bases) {
         let slot = slots.first().map(|slot| assignment.slots[*slot]);
         tensor.layout.texture = slot.map_or(tensor.layout.texture, |slot| (slot.width, slot.height));
+        tensor.layout.base = *base;
     }
     let kernels: Vec<Kernel> =
         specs.iter().flat_map(|p| &p.draws).map(|d| d.kernel).collect::<BTreeSet<_>>().into_iter().collect();
@@ -141,7 +142,7 @@ fn finish(model: String, options: PlanOptions, groups: usize, lowered: Lowered<'
     let bases = (packer.branch_base(), packer.branch_length());
     let mut params = Params { bytes: Vec::new(), bases, groups };
     let mut passes = Vec::new();
-    for spec in specs {
+    for (spec, preserve) in specs.into_iter().zip(assignment.preserve) {
         let layout = tensors[spec.target].layout;
         let mut draws = Vec::new();
         for mut draw in spec.draws {
@@ -152,7 +153,7 @@ fn finish(model: String, options: PlanOptions, groups: usize, lowered: Lowered<'
             let prototype = Draw { kernel, textures, rect: layout.whole(), params, item: None };
             draws.extend(expand(&draw, &layout, &prototype));
         }
-        passes.push(Pass { label: spec.label, target: spec.target, draws });
+        passes.push(Pass { label: spec.label, target: spec.target, draws, preserve });
     }
     let tensors = tensors
         .into_iter()

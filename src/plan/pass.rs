@@ -79,6 +79,8 @@ pub struct Pass {
     pub target: usize,
     /// Draws; they cover the target's tiles exactly.
     pub draws: Vec<Draw>,
+    /// Whether the attachments hold other tensors that are still to be read, so that they have to be loaded.
+    pub preserve: bool,
 }
 
 /// A pass before slots are assigned.

@@ -15,7 +15,6 @@ use std::time::Duration;
 use bevy::asset::RenderAssetUsages;
 use bevy::prelude::*;
 use bevy::render::render_resource::{Extent3d, TextureDimension, TextureFormat};
-use bevy::shader::{Shader, ValidateShader};
 use bevy_toonface::ecs::{CartoonTaps, CartoonTensors};
 use bevy_toonface::model::{Model, Tensor};
 use bevy_toonface::prelude::*;
@@ -25,15 +24,29 @@ use headless::{Headless, HeadlessApp, run_until};
 pub const LIMIT: Duration = Duration::from_secs(120);
 
 /// As many planes as the device has.
-pub static EIGHT_PLANES: Lab = Lab::new(false, 8);
+pub static EIGHT_PLANES: Lab = Lab::new(TensorFormat::R32Float);
 /// The device's own limits, but four planes.
-pub static FOUR_PLANES: Lab = Lab::new(false, 4);
+pub static FOUR_PLANES: Lab = Lab::new(TensorFormat::R32Float).planes(4);
 /// WebGL2's limits, which leave four planes.
-pub static WEBGL2: Lab = Lab::new(true, 8);
-/// The same two with the render world within reach.
-pub static OPEN_NATIVE: Lab = Lab::new(false, 8).open();
+pub static WEBGL2: Lab = Lab::new(TensorFormat::R32Float).webgl2();
+/// Four channels a texel, eight planes.
+pub static RGBA: Lab = Lab::new(TensorFormat::Rgba32Float);
+/// WebGL2's limits leave two planes of four channels a texel.
+pub static WEBGL2_RGBA: Lab = Lab::new(TensorFormat::Rgba32Float).webgl2();
+/// Half precision, eight planes.
+pub static HALF: Lab = Lab::new(TensorFormat::Rgba16Float);
+/// Half precision under WebGL2's limits: four planes.
+pub static WEBGL2_HALF: Lab = Lab::new(TensorFormat::Rgba16Float).webgl2();
+/// Devices with the render world within reach.
+pub static OPEN_NATIVE: Lab = Lab::new(TensorFormat::R32Float).open();
 /// See [`OPEN_NATIVE`].
-pub static OPEN_WEBGL2: Lab = Lab::new(true, 8).open();
+pub static OPEN_WEBGL2: Lab = Lab::new(TensorFormat::R32Float).webgl2().open();
+/// See [`OPEN_NATIVE`].
+pub static OPEN_RGBA: Lab = Lab::new(TensorFormat::Rgba32Float).open();
+/// See [`OPEN_NATIVE`].
+pub static OPEN_WEBGL2_RGBA: Lab = Lab::new(TensorFormat::Rgba32Float).webgl2().open();
+/// See [`OPEN_NATIVE`].
+pub static OPEN_WEBGL2_HALF: Lab = Lab::new(TensorFormat::Rgba16Float).webgl2().open();
 
 /// Work for an app.
 type Job = Box<dyn FnOnce(&mut App) -> Result<(), String> + Send>;
@@ -43,6 +56,7 @@ static TURN: Mutex<()> = Mutex::new(());
 
 /// A device in one configuration.
 pub struct Lab {
+    format: TensorFormat,
     webgl2: bool,
     planes: usize,
     unpipelined: bool,
@@ -50,8 +64,18 @@ pub struct Lab {
 }
 
 impl Lab {
-    const fn new(webgl2: bool, planes: usize) -> Self {
-        Self { webgl2, planes, unpipelined: false, jobs: OnceLock::new() }
+    const fn new(format: TensorFormat) -> Self {
+        Self { format, webgl2: false, planes: 8, unpipelined: false, jobs: OnceLock::new() }
+    }
+
+    const fn planes(mut self, planes: usize) -> Self {
+        self.planes = planes;
+        self
+    }
+
+    const fn webgl2(mut self) -> Self {
+        self.webgl2 = true;
+        self
     }
 
     const fn open(mut self) -> Self {
@@ -64,15 +88,24 @@ impl Lab {
         !self.webgl2
     }
 
+    /// A name for messages.
+    pub fn name(&self) -> String {
+        let Self { format, webgl2, planes, .. } = self;
+        format!(
+            "{format:?}, {}, up to {planes} planes",
+            if *webgl2 { "WebGL2's limits" } else { "the device's limits" }
+        )
+    }
+
     /// Lets the app do something. `None`, after a message, on a machine without a GPU.
     ///
     /// # Panics
     /// With the work's own message, or if there is no GPU in CI.
     pub fn run<T: Send + 'static>(&self, work: impl FnOnce(&mut App) -> T + Send + 'static) -> Option<T> {
         let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
-        let Self { webgl2, planes, unpipelined, .. } = *self;
+        let Self { format, webgl2, planes, unpipelined, .. } = *self;
         let start = move || {
-            let plugin = ToonfacePlugin { max_planes: planes, ..default() };
+            let plugin = ToonfacePlugin { max_planes: planes, format, ..default() };
             Headless { webgl2, unpipelined, plugin }.start()
         };
         let jobs = match self.jobs.get_or_init(|| worker(start)) {
@@ -132,23 +165,6 @@ fn worker(start: impl Fn() -> Result<HeadlessApp, String> + Send + 'static) -> R
 fn words(panic: &(dyn std::any::Any + Send)) -> String {
     let text = panic.downcast_ref::<String>().cloned();
     text.or_else(|| panic.downcast_ref::<&str>().map(|s| (*s).to_owned())).unwrap_or_else(|| "a panic".into())
-}
-
-/// Compiles our shaders with the device's own checks of every index.
-pub fn check_indices(app: &mut App) {
-    let ours = |shader: &Shader| shader.path.starts_with("embedded://bevy_toonface");
-    let all = ["lib", "ops", "io"].iter().map(|folder| {
-        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("shaders").join(folder);
-        std::fs::read_dir(path).expect("shaders").count()
-    });
-    let all: usize = all.sum();
-    run_until(app, LIMIT, |world| {
-        let loaded = world.resource::<Assets<Shader>>().iter().filter(|(_, shader)| ours(shader)).count();
-        (loaded == all).then_some(())
-    })
-    .expect("all shaders");
-    let mut shaders = app.world_mut().resource_mut::<Assets<Shader>>();
-    shaders.iter_mut().filter(|(_, s)| ours(s)).for_each(|(_, s)| s.validate_shader = ValidateShader::Enabled);
 }
 
 /// Makes a model an asset.

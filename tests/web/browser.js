@@ -75,7 +75,8 @@ export async function openPage(browser, address, { prepare, permissions = [], vi
   const page = await context.newPage();
   page.errors = [];
   page.on("console", (message) => {
-    if (message.type() === "error") page.errors.push(message.text());
+    // The app's own errors come as lines that say so.
+    if (message.type() === "error" || message.text().startsWith("%cERROR")) page.errors.push(message.text());
   });
   page.on("pageerror", (error) => page.errors.push(String(error.stack ?? error)));
   if (prepare) await page.addInitScript(prepare);

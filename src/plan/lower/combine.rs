@@ -88,11 +88,25 @@ impl Lowering<'_> {
             }
             a.read = Read::Pool;
         }
+        if node.shape.is_vector() && a.read == Read::Pool {
+            return self.pool_to_pixel(id, a);
+        }
         let out = self.tensor(&node.name, node.shape)?;
         let b = b.map(|b| Term::new(b, 0));
         let draw = self.combine_draw(out, (a, b, None), node.op == Op::Tanh, Region::Whole);
         self.emit(&node.name, out, vec![draw]);
         Ok(out)
+    }
+
+    /// The last square of pixels to one, which lies as a vector does: pooled in quads, then a value a tile.
+    fn pool_to_pixel(&mut self, id: NodeId, a: Term) -> Result<usize, PlanError> {
+        let node = self.graph.node(id);
+        let arrangement = Arrangement { phases: [1, 1], ..self.layout(a.part.tensor).arrangement };
+        let name = format!("{}.quads", node.name);
+        let pooled = self.tensor_arranged(&name, node.shape, arrangement)?;
+        let draw = self.combine_draw(pooled, (a, None, None), false, Region::Whole);
+        self.emit(&name, pooled, vec![draw]);
+        self.place(&node.name, node.shape, &View::plain(pooled))
     }
 
     /// The one part of a node's value; several are put together first.
@@ -121,7 +135,9 @@ impl Lowering<'_> {
         region: Region,
     ) -> DrawSpec {
         let arrangement = |term: &Term| self.layout(term.part.tensor).arrangement;
-        let operand = |term: &Term| (Operand { arrangement: arrangement(term), affine: term.part.affine(), up: false }, term.read);
+        let operand = |term: &Term| {
+            (Operand { arrangement: arrangement(term), affine: term.part.affine(), up: false }, term.read)
+        };
         let layout = |tensor: Option<usize>| tensor.map_or_else(LayoutUniform::default, |t| self.layout(t).uniform());
         let norm = |term: &Term| term.part.norm.map(NormSource::tensor);
         let floor = |term: &Term| if term.part.relu { 0.0 } else { NO_FLOOR };

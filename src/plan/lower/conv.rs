@@ -131,7 +131,8 @@ impl Lowering<'_> {
         };
         let last = &graph.nodes()[epilogue.last()];
         let arrangement = self.arrangement(last.shape);
-        let sources = self.sources(node.inputs[0], Geometry { kernel, stride }, &arrangement, epilogue.planes(&arrangement))?;
+        let sources =
+            self.sources(node.inputs[0], Geometry { kernel, stride }, &arrangement, epilogue.planes(&arrangement))?;
         let out = self.tensor(&last.name, last.shape)?;
         let weights = epilogue.fold.unwrap_or(Weights::Params { weight, bias });
         let spec = ConvSpec { sources: &sources, out, kernel, stride, weights, epilogue: &epilogue };
@@ -185,8 +186,18 @@ impl Lowering<'_> {
 
     /// Parts that do not begin at a tile, in a tensor of their own: a convolution that moves channels.
     pub(super) fn place(&mut self, name: &str, shape: Shape, view: &View) -> Result<usize, PlanError> {
+        self.place_in(name, shape, self.arrangement(shape), view)
+    }
+
+    /// The same in a given arrangement; quads may be of other sizes than the parts'.
+    pub(super) fn place_in(
+        &mut self,
+        name: &str,
+        shape: Shape,
+        arrangement: Arrangement,
+        view: &View,
+    ) -> Result<usize, PlanError> {
         let mut parts = view.parts.clone();
-        let arrangement = self.arrangement(shape);
         while parts.len() > 2 {
             let pair = View { parts: parts.drain(..2).collect() };
             let channels = pair.parts.iter().map(|p| self.tensors[p.tensor].shape.channels).sum();
@@ -196,7 +207,7 @@ impl Lowering<'_> {
         for part in &mut parts {
             *part = self.readable(*part, Geometry { kernel: 1, stride: 1 }, &arrangement)?;
         }
-        let out = self.tensor(name, shape)?;
+        let out = self.tensor_arranged(name, shape, arrangement)?;
         let epilogue = Epilogue::default();
         let weights = Weights::Identity;
         let spec = ConvSpec { sources: &parts, out, kernel: 1, stride: 1, weights, epilogue: &epilogue };
@@ -311,9 +322,8 @@ impl Lowering<'_> {
     fn readable(&mut self, part: Part, conv: Geometry, out: &Arrangement) -> Result<Part, PlanError> {
         let arrangement = self.layout(part.tensor).arrangement;
         let shape = self.tensors[part.tensor].shape;
-        let meets = |phases: [usize; 2], step: usize| {
-            (0..2).all(|axis| (step * out.phases[axis]).is_multiple_of(phases[axis]))
-        };
+        let meets =
+            |phases: [usize; 2], step: usize| (0..2).all(|axis| (step * out.phases[axis]).is_multiple_of(phases[axis]));
         if !part.up {
             if meets(arrangement.phases, conv.stride) {
                 return Ok(part);
@@ -383,7 +393,8 @@ impl Lowering<'_> {
 
         let part = |i: usize| operands.get(i).map(|operand| operand.part);
         let arrangement = |tensor: usize| self.layout(tensor).arrangement;
-        let operand = |part: Part| Operand { arrangement: arrangement(part.tensor), affine: part.affine(), up: part.up };
+        let operand =
+            |part: Part| Operand { arrangement: arrangement(part.tensor), affine: part.affine(), up: part.up };
         let a = operands[0].part;
         let key = Kernel::Conv {
             kernel,

@@ -276,6 +276,7 @@ impl Lowering<'_> {
             batch: self.batch,
             blocks_x: 1,
             texture: (tiles, self.batch),
+            base: (0, 0),
         };
         let shape = Shape { channels: 3 * self.tensors[tensor].shape.channels, height: 1, width: 1 };
         let fits = tiles <= limit && self.batch <= limit;

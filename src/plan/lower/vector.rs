@@ -40,7 +40,8 @@ impl Lowering<'_> {
                 floor_out: if relu.is_some() { 0.0 } else { NO_FLOOR },
                 pad: [0; 2],
             };
-            let params = ParamBlock::new(&params, &[Some(out), Some(input)]).weight(offset_of!(LinearParams, weights), owner);
+            let params =
+                ParamBlock::new(&params, &[Some(out), Some(input)]).weight(offset_of!(LinearParams, weights), owner);
             draws.push(DrawSpec {
                 kernel: Kernel::Linear,
                 textures: vec![(BIND_WEIGHTS, SourceSpec::Weights), (BIND_VECTOR_A, SourceSpec::Plane(input, 0))],

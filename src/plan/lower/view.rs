@@ -97,7 +97,12 @@ impl Lowering<'_> {
     pub(super) fn upsample(&mut self, id: NodeId) -> Result<View, PlanError> {
         let input = self.graph.node(id).inputs[0];
         let mut view = self.view(input)?;
-        if view.parts.iter().any(|part| part.up) {
+        let node = self.graph.node(input);
+        if node.shape.is_vector() {
+            // One pixel lies as a vector does, a value a tile; its neighbours to be lie in quads.
+            let arrangement = self.format.arrangement(node.shape, self.limits.planes(self.format));
+            view = View::plain(self.place_in(&format!("{}.quads", node.name), node.shape, arrangement, &view)?);
+        } else if view.parts.iter().any(|part| part.up) {
             view = View::plain(self.plain(input)?);
         }
         view.parts.iter_mut().for_each(|part| part.up = true);

@@ -66,7 +66,10 @@ impl Axis {
     /// Whether a pixel at `offset` may lie outside the picture.
     fn leaves(&self, offset: isize) -> bool {
         // Twice an odd side's half is one more than the side.
-        offset < 0 || offset >= self.step as isize || self.step % (self.phases * self.up) != 0 || (self.stride == 2 && self.phases == 1)
+        offset < 0
+            || offset >= self.step as isize
+            || self.step % (self.phases * self.up) != 0
+            || (self.stride == 2 && self.phases == 1)
     }
 
     /// The pixel that reflects one outside may be in another phase: with four of them, or two and up-sampling. Then it is

@@ -1,0 +1,226 @@
+//! How many steps of a chain fit into a frame. Pure: costs and a budget come in, a number comes out.
+
+use std::ops::Range;
+
+use crate::ecs::CartoonBudget;
+
+/// Weight of a new measurement against what was known before.
+const SMOOTHING: f32 = 0.25;
+/// A step costs no less than this: nothing is for free.
+const LEAST_MS: f32 = 1e-4;
+/// Most frames in flight that a budget can ask for.
+pub(super) const MAX_FRAMES_IN_FLIGHT: usize = 4;
+
+/// What is left of a frame.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Allowance {
+    /// The GPU is too far behind.
+    lagging: bool,
+    passes: usize,
+    milliseconds: f32,
+    /// Nothing has been drawn in this frame yet.
+    fresh: bool,
+}
+
+impl Allowance {
+    /// A new frame, while the GPU still works on `in_flight` frames with cartoons.
+    pub fn new(budget: &CartoonBudget, in_flight: usize) -> Self {
+        let lagging = in_flight >= budget.frames_in_flight.clamp(1, MAX_FRAMES_IN_FLIGHT);
+        Self {
+            lagging,
+            passes: if lagging { 0 } else { budget.passes_per_frame.unwrap_or(usize::MAX) },
+            // NaN is no limit that anybody can mean.
+            milliseconds: budget.milliseconds.filter(|ms| !ms.is_nan()).unwrap_or(f32::INFINITY),
+            fresh: true,
+        }
+    }
+
+    /// Whether the GPU is so far behind that it is given nothing.
+    pub fn is_lagging(&self) -> bool {
+        self.lagging
+    }
+
+    /// Whether a step of the least cost would still fit.
+    pub fn is_spent(&self) -> bool {
+        self.passes == 0 || !self.fresh && self.milliseconds < LEAST_MS
+    }
+
+    /// Takes as many steps off the front of `costs` as fit. The first step of a frame always fits, so that every chain
+    /// comes to its end.
+    pub fn take(&mut self, costs: &[f32]) -> usize {
+        let mut steps = 0;
+        for cost in costs {
+            if self.passes == 0 || !self.fresh && self.milliseconds < *cost {
+                break;
+            }
+            self.passes -= 1;
+            self.milliseconds -= cost;
+            self.fresh = false;
+            steps += 1;
+        }
+        steps
+    }
+}
+
+/// Milliseconds that each step of a chain takes, as far as is known.
+#[derive(Debug, Clone)]
+pub(super) struct Costs {
+    ms: Vec<f32>,
+    measured: Vec<bool>,
+}
+
+impl Costs {
+    /// Nothing is known yet.
+    pub fn new(steps: usize) -> Self {
+        Self { ms: vec![CartoonBudget::UNTIMED_PASS_MS; steps], measured: vec![false; steps] }
+    }
+
+    /// The costs of some steps.
+    pub fn of(&self, steps: Range<usize>) -> &[f32] {
+        self.ms.get(steps).unwrap_or_default()
+    }
+
+    /// What some steps are thought to take together.
+    pub fn sum(&self, steps: Range<usize>) -> f32 {
+        self.of(steps).iter().sum()
+    }
+
+    /// Learns that some steps took `ratio` times as long as was thought. Steps that have never been measured learn
+    /// from the others.
+    pub fn learn(&mut self, steps: Range<usize>, ratio: f32) {
+        if !(ratio.is_finite() && ratio > 0.0) {
+            return;
+        }
+        let smoothed = 1.0 + SMOOTHING * (ratio - 1.0);
+        for (step, (ms, measured)) in self.ms.iter_mut().zip(&mut self.measured).enumerate() {
+            let factor = match (steps.contains(&step), *measured) {
+                (true, false) => ratio,
+                (true, true) | (false, false) => smoothed,
+                (false, true) => continue,
+            };
+            *ms = (*ms * factor).max(LEAST_MS);
+            *measured |= steps.contains(&step);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Allowance, Costs};
+    use crate::ecs::CartoonBudget;
+
+    fn budget(passes_per_frame: Option<usize>, milliseconds: Option<f32>) -> CartoonBudget {
+        CartoonBudget { passes_per_frame, milliseconds, frames_in_flight: 2 }
+    }
+
+    /// Frames that a chain takes, and the most steps in one of them.
+    fn spread(budget: &CartoonBudget, costs: &[f32]) -> (usize, usize) {
+        let (mut next, mut frames, mut most) = (0, 0, 0);
+        while next < costs.len() {
+            let steps = Allowance::new(budget, 0).take(&costs[next..]);
+            assert!(steps > 0, "a frame without a step");
+            (next, frames, most) = (next + steps, frames + 1, most.max(steps));
+        }
+        (frames, most)
+    }
+
+    #[test]
+    fn without_a_limit_everything_is_drawn_at_once() {
+        assert_eq!(spread(&CartoonBudget::UNLIMITED, &[1.0; 720]), (1, 720));
+        assert_eq!(spread(&budget(None, Some(f32::INFINITY)), &[1.0; 720]), (1, 720));
+        assert_eq!(spread(&budget(None, Some(f32::NAN)), &[1.0; 720]), (1, 720));
+    }
+
+    #[test]
+    fn passes_and_milliseconds_both_limit_a_frame() {
+        assert_eq!(spread(&budget(Some(7), None), &[1.0; 100]), (15, 7));
+        assert_eq!(spread(&budget(None, Some(4.0)), &[0.5; 100]), (13, 8));
+        assert_eq!(spread(&budget(Some(7), Some(4.0)), &[0.5; 100]), (15, 7));
+        assert_eq!(spread(&budget(Some(9), Some(4.0)), &[0.5; 100]), (13, 8));
+    }
+
+    #[test]
+    fn a_step_that_costs_more_than_a_frame_has_is_drawn_alone() {
+        for milliseconds in [0.0, -3.0, 1.0] {
+            assert_eq!(spread(&budget(None, Some(milliseconds)), &[9.0; 5]), (5, 1));
+        }
+        assert_eq!(spread(&budget(None, Some(4.0)), &[1.0, 9.0, 1.0]), (3, 1));
+    }
+
+    #[test]
+    fn chains_share_a_frame() {
+        let mut frame = Allowance::new(&budget(Some(10), None), 0);
+        assert_eq!(frame.take(&[1.0; 4]), 4);
+        assert!(!frame.is_spent());
+        assert_eq!(frame.take(&[1.0; 20]), 6);
+        assert!(frame.is_spent());
+        assert_eq!(frame.take(&[1.0; 20]), 0);
+    }
+
+    #[test]
+    fn no_passes_is_a_pause() {
+        let mut frame = Allowance::new(&budget(Some(0), None), 0);
+        assert!(frame.is_spent() && !frame.is_lagging());
+        assert_eq!(frame.take(&[0.0; 3]), 0);
+    }
+
+    #[test]
+    fn a_gpu_that_lags_is_given_nothing() {
+        for (allowed, in_flight, lags) in [
+            (2, 0, false),
+            (2, 1, false),
+            (2, 2, true),
+            (2, 5, true),
+            (1, 1, true),
+            (0, 0, false),
+            (0, 1, true),
+            (99, 4, true),
+        ] {
+            let budget = CartoonBudget { frames_in_flight: allowed, ..CartoonBudget::UNLIMITED };
+            let mut frame = Allowance::new(&budget, in_flight);
+            assert_eq!(frame.is_lagging(), lags, "{in_flight} of {allowed}");
+            assert_eq!(frame.take(&[1.0]), usize::from(!lags), "{in_flight} of {allowed}");
+        }
+    }
+
+    /// A device whose steps take these milliseconds, drawn under a budget and timed slice by slice.
+    fn run(real: &[f32], updates: usize, milliseconds: f32) -> (Costs, f32) {
+        let mut costs = Costs::new(real.len());
+        let mut worst = 0.0_f32;
+        for update in 0..updates {
+            let mut next = 0;
+            while next < real.len() {
+                let steps =
+                    next..next + Allowance::new(&budget(None, Some(milliseconds)), 0).take(costs.of(next..real.len()));
+                let took: f32 = real[steps.clone()].iter().sum();
+                costs.learn(steps.clone(), took / costs.sum(steps.clone()));
+                // After some updates, and unless it is a single step that takes longer.
+                if update >= 5 && steps.len() > 1 {
+                    worst = worst.max(took);
+                }
+                next = steps.end;
+            }
+        }
+        (costs, worst)
+    }
+
+    #[test]
+    fn measured_costs_keep_a_frame_within_its_milliseconds() {
+        let real: Vec<f32> = (0..400).map(|i| if i % 9 == 0 { 1.7 } else { 0.02 + 0.001 * (i % 50) as f32 }).collect();
+        let (costs, worst) = run(&real, 12, 4.0);
+        assert!(worst <= 4.0 * 1.5, "a frame of {worst} ms");
+        let (thought, all) = (costs.sum(0..real.len()), real.iter().sum::<f32>());
+        assert!((thought / all - 1.0).abs() < 0.2, "{thought} ms instead of {all} ms");
+    }
+
+    #[test]
+    fn nonsense_from_a_timer_is_not_learned() {
+        let mut costs = Costs::new(4);
+        for ratio in [0.0, -1.0, f32::NAN, f32::INFINITY] {
+            costs.learn(0..4, ratio);
+        }
+        assert_eq!(costs.sum(0..4), 4.0 * CartoonBudget::UNTIMED_PASS_MS);
+        costs.learn(2..9, 2.0);
+        assert_eq!(costs.of(3..9), &[] as &[f32], "past the end");
+    }
+}
