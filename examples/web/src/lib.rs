@@ -31,6 +31,7 @@ pub fn start(options: &str) -> Result<(), JsError> {
     let options: Options = serde_json::from_str(options)?;
     App::new()
         .insert_resource(ClearColor(options.background()))
+        .insert_resource(options.budget())
         .insert_resource(RenderErrorHandler(|error, _, _| {
             report::fail(format!("the graphics device failed: {}", error.description));
             RenderErrorPolicy::StopRendering

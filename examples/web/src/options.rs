@@ -1,7 +1,8 @@
 //! What the page says when it starts the app.
 
 use bevy::prelude::*;
-use bevy_toonface::prelude::*;
+use bevy_toonface::ecs::CartoonBudget;
+use bevy_toonface::prelude::{TensorFormat, ToonfacePlugin};
 use serde::Deserialize;
 
 /// The plugin's formats, by the names that the page uses.
@@ -27,6 +28,9 @@ pub struct Options {
     /// Texture format of activations: `R32Float` (the default), `Rgba32Float` or `Rgba16Float`.
     #[serde(default)]
     format: Format,
+    /// Draw every cartoon in one frame, however long that takes: for measurements. Default: false, the plugin's budget.
+    #[serde(default)]
+    unlimited: bool,
     /// Take all that the device offers instead of WebGL2's limits. Default: false.
     #[serde(default)]
     pub all_limits: bool,
@@ -36,6 +40,11 @@ impl Options {
     /// The canvas's background.
     pub fn background(&self) -> Color {
         self.background.as_ref().and_then(|hex| Srgba::hex(hex).ok()).map_or(Color::WHITE, Color::from)
+    }
+
+    /// How much of a frame cartoons may take.
+    pub fn budget(&self) -> CartoonBudget {
+        if self.unlimited { CartoonBudget::UNLIMITED } else { CartoonBudget::default() }
     }
 
     /// The plugin, as the page wants it. One picture at a time: the first one is on screen soonest, and the textures

@@ -7,7 +7,7 @@ use bevy::platform::collections::HashMap;
 use bevy::prelude::*;
 use bevy::render::gpu_readback::{Readback, ReadbackComplete};
 use bevy::render::render_resource::{Extent3d, TextureDimension, TextureFormat};
-use bevy_toonface::ecs::Update;
+use bevy_toonface::ecs::UpdateRate;
 use bevy_toonface::prelude::{Cartoon, CartoonGroup, CartoonOutput, CartoonStatus};
 use js_sys::{Function, Object, Reflect, Uint8Array};
 use wasm_bindgen::JsValue;
@@ -96,7 +96,7 @@ fn set_group(world: &mut World, index: usize, group: String) {
 
 fn set_always(world: &mut World, index: usize, always: bool) {
     let Some(person) = person(world, index) else { return };
-    let update = if always { Update::Always } else { Update::OnChange };
+    let update = if always { UpdateRate::Always } else { UpdateRate::OnChange };
     world.entity_mut(person.cartoon).insert(Cartoon { update, ..default() });
 }
 

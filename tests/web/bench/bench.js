@@ -69,7 +69,7 @@ function runTheirs(model, flags, input, frames = FRAMES) {
 }
 
 function runOurs(model, pixels, options) {
-  return run("ours", { model: `models/bench/${model.manifest}`, size: model.size, pixels, group: GROUP, frames: FRAMES, options });
+  return run("ours", { model: `models/bench/${model.manifest}`, size: model.size, pixels, group: GROUP, frames: FRAMES, options: { ...options, unlimited: true } });
 }
 
 /** TensorFlow.js's form of the network against PyTorch's numbers. */
