@@ -15,7 +15,7 @@ use bevy_toonface::plan::params::{
     ScaleParams,
 };
 use bevy_toonface::plan::{
-    Arrangement, Draw, Kernel, LayoutUniform, Pass, Plan, PlanError, PlanLimits, PlanOptions, PlannedTensor,
+    Arrangement, Draw, Kernel, LayoutUniform, Pass, Plan, PlanError, PlanLimits, PlanOptions, PlannedTensor, Rect,
     TensorFormat, TextureRef, WEIGHT_TEXTURE_WIDTH,
 };
 use common::plans::{DEVICES, FORMATS, targets};
@@ -56,21 +56,76 @@ fn sampled_slots(draw: &Draw) -> impl Iterator<Item = usize> + '_ {
     })
 }
 
-/// Calls `check` with what each slot holds when a pass begins: tensor and plane.
-fn simulate(
-    plan: &Plan,
-    mut check: impl FnMut(&Pass, &BTreeMap<usize, (usize, usize)>),
-) -> BTreeMap<usize, (usize, usize)> {
-    let mut held = BTreeMap::new();
-    let write = |held: &mut BTreeMap<usize, (usize, usize)>, tensor: usize| {
-        held.extend(plan.tensors[tensor].slots.iter().enumerate().map(|(plane, slot)| (*slot, (tensor, plane))));
-    };
-    write(&mut held, plan.input);
+/// What the slots hold: tensors and their planes. Small tensors may share a slot.
+#[derive(Default)]
+struct Held(BTreeMap<usize, Vec<(usize, usize)>>);
+
+impl Held {
+    /// A pass leaves what it does not cover only if it preserves its attachments.
+    fn write(&mut self, plan: &Plan, tensor: usize, preserve: bool) {
+        let place = plan.tensors[tensor].layout.whole();
+        for (plane, slot) in plan.tensors[tensor].slots.iter().enumerate() {
+            let inside = self.0.entry(*slot).or_default();
+            inside.retain(|(other, _)| preserve && !meet(&plan.tensors[*other].layout.whole(), &place));
+            inside.push((tensor, plane));
+        }
+    }
+
+    /// Whether all of a tensor is still there.
+    fn has(&self, plan: &Plan, tensor: usize) -> bool {
+        let slots = plan.tensors[tensor].slots.iter().enumerate();
+        let found = |(plane, slot)| self.0.get(slot).is_some_and(|inside| inside.contains(&(tensor, plane)));
+        !plan.tensors[tensor].slots.is_empty() && slots.map(|(plane, slot)| (plane, slot)).all(found)
+    }
+
+    /// The tensor that all of these slots hold, plane by plane, where a reader looks for it.
+    fn tensor(&self, plan: &Plan, slots: &[usize], layout: LayoutUniform) -> Option<usize> {
+        let inside = self.0.get(slots.first()?)?;
+        let fits = |tensor: &usize| {
+            let known = &plan.tensors[*tensor];
+            known.slots == slots && known.layout.uniform() == layout && self.has(plan, *tensor)
+        };
+        inside.iter().map(|(tensor, _)| *tensor).find(fits)
+    }
+}
+
+/// Whether two rectangles have a texel in common.
+fn meet(a: &Rect, b: &Rect) -> bool {
+    let along = |a: u32, length_a: u32, b: u32, length_b: u32| a < b + length_b && b < a + length_a;
+    along(a.x, a.width, b.x, b.width) && along(a.y, a.height, b.y, b.height)
+}
+
+/// Calls `check` with what the slots hold when a pass begins.
+fn simulate(plan: &Plan, mut check: impl FnMut(&Pass, &Held)) -> Held {
+    let mut held = Held::default();
+    held.write(plan, plan.input, true);
     for pass in &plan.passes {
         check(pass, &held);
-        write(&mut held, pass.target);
+        held.write(plan, pass.target, pass.preserve);
     }
     held
+}
+
+/// The tensors that a draw reads, by first binding: each has to be there, whole and where the parameters say. A slot that
+/// was handed on too early, or cleared, holds something else.
+fn operands(plan: &Plan, pass: &Pass, draw: &Draw, held: &Held) -> BTreeMap<u32, usize> {
+    let mut slots: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
+    for (binding, texture) in &draw.textures {
+        if let TextureRef::Slot(slot) = texture {
+            slots.entry(first_binding(*binding)).or_default().push(*slot);
+        }
+    }
+    let mut claimed: BTreeMap<u32, LayoutUniform> = claimed_layouts(plan, draw).into_iter().collect();
+    let mut tensors = BTreeMap::new();
+    for (binding, slots) in slots {
+        let layout = claimed.remove(&binding);
+        let layout = layout.unwrap_or_else(|| panic!("{}: nothing says how {binding} is laid out", about(plan, pass)));
+        let tensor = held.tensor(plan, &slots, layout);
+        let tensor = tensor.unwrap_or_else(|| panic!("{}: {slots:?} hold no tensor as {layout:?}", about(plan, pass)));
+        tensors.insert(binding, tensor);
+    }
+    assert!(claimed.is_empty(), "{}: {claimed:?} are not bound", about(plan, pass));
+    tensors
 }
 
 /// The bytes of a draw's parameters for a group.
@@ -143,10 +198,13 @@ fn cells(plan: &Plan, pass: &Pass, draw: &Draw) -> Vec<(usize, usize)> {
     let layout = target(plan, pass).layout;
     let (width, height) = (layout.tile_width as u32, layout.tile_height as u32);
     let rect = draw.rect;
-    let aligned = [rect.x % width, rect.width % width, rect.y % height, rect.height % height] == [0; 4];
+    let inside = rect.x as usize >= layout.base.0 && rect.y as usize >= layout.base.1;
+    assert!(inside, "{}: {rect:?} begins before its target", about(plan, pass));
+    let (x, y) = (rect.x - layout.base.0 as u32, rect.y - layout.base.1 as u32);
+    let aligned = [x % width, rect.width % width, y % height, rect.height % height] == [0; 4];
     assert!(aligned && rect.width > 0 && rect.height > 0, "{}: {rect:?} cuts tiles", about(plan, pass));
-    let columns = rect.x / width..(rect.x + rect.width) / width;
-    let rows = rect.y / height..(rect.y + rect.height) / height;
+    let columns = x / width..(x + rect.width) / width;
+    let rows = y / height..(y + rect.height) / height;
     rows.flat_map(|row| columns.clone().map(move |column| (column as usize, row as usize))).collect()
 }
 
@@ -179,8 +237,9 @@ fn check_pass(plan: &Plan, pass: &Pass) {
     let (width, height) = tensor.layout.size();
     let texture = tensor.layout.texture;
     assert!(!pass.draws.is_empty(), "{}: draws nothing", about(plan, pass));
-    // A small tensor may lie in the corner of a large texture.
-    assert!(width <= texture.0 && height <= texture.1, "{}: {width} x {height} in {texture:?}", about(plan, pass));
+    // Small tensors may share a large texture.
+    let (right, bottom) = (tensor.layout.base.0 + width, tensor.layout.base.1 + height);
+    assert!(right <= texture.0 && bottom <= texture.1, "{}: to {right}, {bottom} in {texture:?}", about(plan, pass));
     assert_eq!(tensor.slots.len(), tensor.layout.planes(), "{}: slots of its target", about(plan, pass));
     for slot in &tensor.slots {
         let slot = plan.slots[*slot];
@@ -190,8 +249,8 @@ fn check_pass(plan: &Plan, pass: &Pass) {
     check_attachments(plan, pass);
     for draw in &pass.draws {
         let kernel = plan.kernels[draw.kernel];
-        let inside =
-            (draw.rect.x + draw.rect.width) as usize <= width && (draw.rect.y + draw.rect.height) as usize <= height;
+        let end = ((draw.rect.x + draw.rect.width) as usize, (draw.rect.y + draw.rect.height) as usize);
+        let inside = end.0 <= right && end.1 <= bottom;
         assert!(inside, "{}: {:?} in {width} x {height}", about(plan, pass), draw.rect);
         let own = sampled_slots(draw).find(|slot| tensor.slots.contains(slot));
         assert_eq!(own, None, "{}: samples its own target", about(plan, pass));
@@ -255,8 +314,8 @@ fn check_coverage(plan: &Plan, pass: &Pass) {
     assert_eq!(covered, layout.batch * layout.tiles, "{}: tiles that are drawn", about(plan, pass));
 }
 
-/// Parameters are aligned and inside the buffer for every group, and claim the layouts that are there.
-fn check_params(plan: &Plan, pass: &Pass, held: &BTreeMap<usize, (usize, usize)>) {
+/// Parameters are aligned and inside the buffer for every group, and claim the layout of the result.
+fn check_params(plan: &Plan, pass: &Pass) {
     for draw in &pass.draws {
         let stride = draw.params.group_stride as usize;
         let start = draw.params.offset as usize;
@@ -267,15 +326,6 @@ fn check_params(plan: &Plan, pass: &Pass, held: &BTreeMap<usize, (usize, usize)>
 
         let out: LayoutUniform = bytemuck::pod_read_unaligned(&params(plan, draw, 0)[..size_of::<LayoutUniform>()]);
         assert_eq!(out, target(plan, pass).layout.uniform(), "{}: layout of the result", about(plan, pass));
-        for (binding, claimed) in claimed_layouts(plan, draw) {
-            let slot = draw.textures.iter().find_map(|(b, texture)| match texture {
-                TextureRef::Slot(slot) if *b == binding => Some(*slot),
-                _ => None,
-            });
-            let (tensor, _) = held[&slot.unwrap_or_else(|| panic!("{}: no binding {binding}", about(plan, pass)))];
-            let layout = plan.tensors[tensor].layout.uniform();
-            assert_eq!(claimed, layout, "{}: binding {binding}", about(plan, pass));
-        }
     }
 }
 
@@ -289,31 +339,12 @@ fn first_binding(binding: u32) -> u32 {
     }
 }
 
-/// Every texture that is read holds something, and the planes of an operand are all planes of one tensor, in order: a
-/// slot that was handed on too early would break the row.
-fn check_reads(plan: &Plan, pass: &Pass, held: &BTreeMap<usize, (usize, usize)>) {
+/// What a draw reads is there, and arranged as its kernel expects.
+fn check_reads(plan: &Plan, pass: &Pass, held: &Held) {
     for draw in &pass.draws {
-        let mut operands: BTreeMap<u32, Vec<(usize, usize)>> = BTreeMap::new();
-        for (binding, texture) in &draw.textures {
-            let TextureRef::Slot(slot) = texture else { continue };
-            let Some(source) = held.get(slot) else {
-                panic!("{}: slot {slot} is read before it is written", about(plan, pass))
-            };
-            operands.entry(first_binding(*binding)).or_default().push(*source);
-        }
-        for (binding, sources) in operands {
-            let (tensor, _) = sources[0];
-            let all: Vec<(usize, usize)> = (0..plan.tensors[tensor].slots.len()).map(|plane| (tensor, plane)).collect();
-            assert_eq!(sources, all, "{}: planes from binding {binding}", about(plan, pass));
-        }
-    }
-}
-
-/// How a kernel's operands are arranged is how the tensors that it reads are.
-fn check_arrangements(plan: &Plan, pass: &Pass, held: &BTreeMap<usize, (usize, usize)>) {
-    for draw in &pass.draws {
+        let tensors = operands(plan, pass, draw, held);
         let result = &target(plan, pass).layout.arrangement;
-        let (operands, out) = match &plan.kernels[draw.kernel] {
+        let (expected, out) = match &plan.kernels[draw.kernel] {
             Kernel::Conv { a, b, c, d, out, .. } => {
                 let mut list = vec![(BIND_A, a.arrangement)];
                 list.extend(b.map(|b| (BIND_B, b.arrangement)));
@@ -334,13 +365,8 @@ fn check_arrangements(plan: &Plan, pass: &Pass, held: &BTreeMap<usize, (usize, u
             _ => continue,
         };
         assert_eq!(out, *result, "{}: arrangement of the result", about(plan, pass));
-        for (binding, arrangement) in operands {
-            let slot = draw.textures.iter().find_map(|(b, texture)| match texture {
-                TextureRef::Slot(slot) if *b == binding => Some(*slot),
-                _ => None,
-            });
-            let (tensor, _) = held[&slot.unwrap_or_else(|| panic!("{}: no binding {binding}", about(plan, pass)))];
-            let own = plan.tensors[tensor].layout.arrangement;
+        for (binding, arrangement) in expected {
+            let own = plan.tensors[tensors[&binding]].layout.arrangement;
             assert_eq!(arrangement, own, "{}: arrangement at binding {binding}", about(plan, pass));
         }
     }
@@ -381,8 +407,8 @@ fn check_ancestry(model: &Model, plan: &Plan) {
         let node = node_of(model, target(plan, pass));
         let mut allowed = readable(model, &tensors, node);
         allowed.insert(node.name.clone());
-        for slot in pass.draws.iter().flat_map(sampled_slots) {
-            let source = &plan.tensors[held[&slot].0];
+        for tensor in pass.draws.iter().flat_map(|draw| operands(plan, pass, draw, held).into_values()) {
+            let source = &plan.tensors[tensor];
             let of = node_of(model, source);
             // Norms of one tensor share their coefficients, whichever node they are named after.
             let shared = source.name.ends_with(".coefficients") && !allowed.is_disjoint(&readable(model, &tensors, of));
@@ -420,9 +446,11 @@ fn check_sheet(plan: &Plan, pass: &Pass, draw: &Draw, tiles: &BTreeSet<usize>) {
     let kernel = plan.kernels[draw.kernel];
     let height = plan.weights.height();
     let groups = if draw.params.group_stride > 0 { GROUPS } else { 1 };
-    // Row, first column and one past the last of each run.
-    let mut taken: Vec<(i32, usize, usize)> = Vec::new();
+    // Row, first column and one past the last of each run. Groups may share their weights, or their bias.
+    let mut sheets: BTreeSet<Vec<(i32, usize, usize)>> = BTreeSet::new();
+    let mut biases: BTreeSet<(i32, usize, usize)> = BTreeSet::new();
     for group in 0..groups {
+        let mut taken = Vec::new();
         let p: ConvParams = bytemuck::pod_read_unaligned(params(plan, draw, group));
         let runs = weight_runs(&kernel, &p);
         for tile in tiles {
@@ -443,9 +471,11 @@ fn check_sheet(plan: &Plan, pass: &Pass, draw: &Draw, tiles: &BTreeSet<usize>) {
             let bias = (p.bias + tile) as usize;
             assert!(bias < height * WEIGHT_TEXTURE_WIDTH, "{}: bias at {bias}", about(plan, pass));
             let column = bias % WEIGHT_TEXTURE_WIDTH;
-            taken.push(((bias / WEIGHT_TEXTURE_WIDTH) as i32, column, column + 1));
+            biases.insert(((bias / WEIGHT_TEXTURE_WIDTH) as i32, column, column + 1));
         }
+        sheets.insert(taken);
     }
+    let mut taken: Vec<_> = sheets.into_iter().flatten().chain(biases).collect();
     taken.sort_unstable();
     for (one, next) in taken.iter().zip(&taken[1..]) {
         assert!(one.0 < next.0 || one.2 <= next.1, "{}: weights {one:?} and {next:?} overlap", about(plan, pass));
@@ -514,7 +544,7 @@ fn check_no_missing_picture_is_drawn(plan: &Plan, pass: &Pass) {
 }
 
 /// The cartoon is there at the end as one opaque texel a pixel, made of the result `output`.
-fn check_picture(plan: &Plan, held: &BTreeMap<usize, (usize, usize)>) {
+fn check_picture(plan: &Plan, held: &Held) {
     let index = plan.picture.expect("a plan for the cartoon has a picture");
     let (picture, output) = (&plan.tensors[index], plan.output("output").expect("the cartoon"));
     assert_eq!(picture.shape, output.shape);
@@ -525,7 +555,7 @@ fn check_picture(plan: &Plan, held: &BTreeMap<usize, (usize, usize)>) {
     assert_eq!(picture.layout.arrangement, Arrangement { format, ..Arrangement::QUADS });
     assert_eq!((picture.layout.tile_width, picture.layout.tile_height), (output.shape.width, output.shape.height));
     assert_eq!(picture.layout.tiles, 1);
-    assert_eq!(held.get(&picture.slots[0]), Some(&(index, 0)), "the picture is still there at the end");
+    assert!(held.has(plan, index), "the picture is still there at the end");
     let pass = plan.passes.iter().find(|pass| pass.target == index).expect("a pass that makes the picture");
     let read: Vec<usize> = sampled_slots(&pass.draws[0]).collect();
     assert_eq!(read, output.slots, "the picture is made of the cartoon");
@@ -545,15 +575,12 @@ fn check_plan(model: &Model, plan: &Plan) {
         check_pass(plan, pass);
         check_coverage(plan, pass);
         check_reads(plan, pass, held);
-        check_arrangements(plan, pass, held);
-        check_params(plan, pass, held);
+        check_params(plan, pass);
         check_weight_range(plan, pass);
         check_no_missing_picture_is_drawn(plan, pass);
     });
     for (name, output) in &plan.outputs {
-        for (plane, slot) in plan.tensors[*output].slots.iter().enumerate() {
-            assert_eq!(held.get(slot), Some(&(*output, plane)), "`{name}` is still there at the end");
-        }
+        assert!(held.has(plan, *output), "`{name}` is still there at the end");
         let id = model.graph.output(name).expect("an output");
         assert_eq!(plan.output(name).map(|t| t.shape), Some(model.graph.node(id).shape), "shape of `{name}`");
     }

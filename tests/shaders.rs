@@ -362,7 +362,7 @@ fn the_layout_has_the_offsets_of_its_rust_twin() {
         panic!("params are a struct")
     };
     let (found, size) = members(module, params[0].ty);
-    let (expected, rust_size): Fields = fields!(LayoutUniform: tile, grid, texel, blocks_x, tiles);
+    let (expected, rust_size): Fields = fields!(LayoutUniform: tile, grid, texel, base, blocks_x, tiles, pad);
     let expected: BTreeMap<String, usize> = expected.into_iter().map(|(name, at)| (name.to_owned(), at)).collect();
     assert_eq!((found, size), (expected, rust_size));
 }
