@@ -1,4 +1,4 @@
-# Sourced by ./demo, ./test and .ci/run: installs what is missing on a fresh Debian machine with only rustup.
+# Sourced by ./demo, ./test, ./web and .ci/run: installs what is missing on a fresh Debian machine with only rustup.
 # Afterwards there is a C linker, a Vulkan driver (a software one, if there is no other) and a runtime folder.
 
 # One cache for all clones in CI: Bevy is compiled once.
@@ -19,17 +19,21 @@ if ! command -v cargo >/dev/null && [ -f "$HOME/.cargo/env" ]; then
 fi
 command -v cargo >/dev/null || { echo "cargo is missing: install Rust with rustup first" >&2; exit 1; }
 
+# Installs Debian packages, if any are named.
+install_packages() {
+    [ "$#" -gt 0 ] || return 0
+    if ! command -v apt-get >/dev/null; then
+        echo "please install the equivalents of these Debian packages: $*" >&2
+        exit 1
+    fi
+    local as_root=""
+    [ "$(id -u)" -eq 0 ] || as_root=sudo
+    $as_root apt-get update -qq
+    DEBIAN_FRONTEND=noninteractive $as_root apt-get install -y -qq --no-install-recommends "$@"
+}
+
 missing=()
 command -v cc >/dev/null || missing+=(build-essential)
 compgen -G "/usr/share/vulkan/icd.d/*.json" >/dev/null || compgen -G "/etc/vulkan/icd.d/*.json" >/dev/null ||
     missing+=(mesa-vulkan-drivers)
-if [ "${#missing[@]}" -gt 0 ]; then
-    if ! command -v apt-get >/dev/null; then
-        echo "please install the equivalents of these Debian packages: ${missing[*]}" >&2
-        exit 1
-    fi
-    as_root=""
-    [ "$(id -u)" -eq 0 ] || as_root=sudo
-    $as_root apt-get update -qq
-    DEBIAN_FRONTEND=noninteractive $as_root apt-get install -y -qq --no-install-recommends "${missing[@]}"
-fi
+install_packages "${missing[@]}"

@@ -225,12 +225,11 @@ fn the_picture_has_the_offsets_of_its_rust_twin() {
         };
     }
     expected.remove("pad");
-    expected.remove("end");
     let output = outputs().into_iter().next().expect("an arrangement");
     let module = Shaders::new().compose_text("io/composite.wgsl", &composite_source(&output), &[]);
     let (found, size) = members(&module, params_type(&module));
     assert_eq!(found, expected);
-    assert!(size <= offset, "{size} bytes in WGSL, {offset} in Rust");
+    assert_eq!(size, offset, "bytes in WGSL and in Rust");
 }
 
 #[test]
@@ -348,7 +347,8 @@ fn params_have_the_offsets_of_their_rust_twins() {
         let (expected, rust_size) = &twins[kernel.shader()];
         let expected: BTreeMap<String, usize> = expected.iter().map(|(name, at)| ((*name).to_owned(), *at)).collect();
         assert_eq!(found, expected, "{}", kernel.shader());
-        assert!(size <= *rust_size, "{}: {size} bytes in WGSL, {rust_size} in Rust", kernel.shader());
+        // WebGL2 binds whole multiples of 16 bytes only, hence @align(16) where the members end in between.
+        assert_eq!(size, *rust_size, "{}: bytes in WGSL and in Rust", kernel.shader());
         seen.insert(kernel.shader());
     }
     assert_eq!(seen, twins.keys().copied().collect(), "shaders that some plan uses");

@@ -9,7 +9,7 @@
 #import bevy_toonface::lib::weights::{fit, weight, weight_at, weight_uv}
 
 struct Params {
-    out: Layout,
+    @align(16) out: Layout,
     a: Layout,
     b: Layout,
     c: Layout,

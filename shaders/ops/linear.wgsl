@@ -7,7 +7,7 @@
 #import bevy_toonface::lib::weights::weight
 
 struct Params {
-    out: Layout,
+    @align(16) out: Layout,
     a: Layout,
     weights: i32,
     row_stride: i32,

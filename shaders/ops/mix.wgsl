@@ -6,7 +6,7 @@
 #import bevy_toonface::lib::weights::weight
 
 struct Params {
-    out: Layout,
+    @align(16) out: Layout,
     a: Layout,
     b: Layout,
     weights: i32,

@@ -6,7 +6,7 @@
 #import bevy_toonface::lib::nearest::nearest
 
 struct Params {
-    out: Layout,
+    @align(16) out: Layout,
     a: Layout,
     rows: i32,
     phases: i32,

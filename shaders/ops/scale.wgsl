@@ -5,7 +5,7 @@
 #import bevy_toonface::lib::weights::weight
 
 struct Params {
-    out: Layout,
+    @align(16) out: Layout,
     weights: i32,
 }
 

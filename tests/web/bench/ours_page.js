@@ -1,0 +1,50 @@
+// Times the plugin, in the demo page's app on a page of its own.
+
+import { App, download } from "/app.js";
+
+const tick = () => new Promise((resolve) => setTimeout(resolve));
+
+/**
+ * `model`: asset path of a manifest. `pixels`: RGBA. Times in milliseconds; a frame is one update of the cartoon,
+ * on the canvas.
+ */
+window.run = async ({ model, size, pixels, group, frames, options }) => {
+  const module = await download(() => {});
+  const nothing = { onReport() {}, onLost() {} };
+  const app = await App.start(module, document.getElementById("place"), { model, ...options }, nothing);
+  const until = async (done) => {
+    for (;;) {
+      const report = app.report();
+      if (report.fault) throw new Error(report.fault);
+      const failed = report.people.find((person) => person.state === "failed");
+      if (failed) throw new Error(failed.words);
+      if (done(report)) return report;
+      await tick();
+    }
+  };
+  await until((report) => report.model_loaded && report.frames > 10);
+
+  const started = performance.now();
+  app.show([{ picture: { width: size, height: size, pixels: Uint8Array.from(pixels) }, group }]);
+  await until(({ people }) => people[0]?.updates > 0);
+  const first = performance.now() - started;
+  const cartoon = await app.readCartoon(0);
+
+  app.glue.setAlways(0, true);
+  const drawn = async (seen) => (await until(({ people }) => people[0].updates > seen)).people[0].updates;
+  let seen = await drawn(await drawn(1));
+  const times = [];
+  const draws = glCounts.draws;
+  for (let i = 0; i < frames; i += 1) {
+    const start = performance.now();
+    seen = await drawn(seen);
+    times.push(performance.now() - start);
+  }
+  app.glue.setAlways(0, false);
+  const { chain, device } = app.report();
+  return {
+    first, times, pixels: Array.from(cartoon.pixels), chain, device,
+    programs: glCounts.programs, draws: (glCounts.draws - draws) / frames, textureBytes: glCounts.textureBytes,
+  };
+};
+window.ready = true;
