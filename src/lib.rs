@@ -1,9 +1,9 @@
 //! Draws people as cartoons, live, in a Bevy game.
 //!
 //! A multi-branch GAN (N. Zhuang, C. Yang, "Few-shot Knowledge Transfer for Fine-grained Cartoon Face Generation",
-//! arXiv 2007.13332) runs as **fragment-shader** passes over float render targets (R32F, unless another
-//! [`TensorFormat`](plan::TensorFormat) is asked for) inside Bevy's render graph. No compute shader is involved, so it works wherever Bevy draws,
-//! WebGL2 included. Tensors are textures: a fragment computes a block of neighbouring pixels and writes each to a colour
+//! arXiv 2007.13332) runs as **fragment-shader** passes over float render targets (R32F, unless another [`TensorFormat`]
+//! is asked for) inside Bevy's render graph. No compute shader is involved, so it works wherever Bevy draws, WebGL2
+//! included. Tensors are textures: a fragment computes a block of neighbouring pixels and writes each to a colour
 //! attachment of its own ([`plan::Arrangement`]).
 //!
 //! ```no_run

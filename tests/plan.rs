@@ -73,9 +73,9 @@ impl Held {
 
     /// Whether all of a tensor is still there.
     fn has(&self, plan: &Plan, tensor: usize) -> bool {
-        let slots = plan.tensors[tensor].slots.iter().enumerate();
+        let mut slots = plan.tensors[tensor].slots.iter().enumerate();
         let found = |(plane, slot)| self.0.get(slot).is_some_and(|inside| inside.contains(&(tensor, plane)));
-        !plan.tensors[tensor].slots.is_empty() && slots.map(|(plane, slot)| (plane, slot)).all(found)
+        !plan.tensors[tensor].slots.is_empty() && slots.all(found)
     }
 
     /// The tensor that all of these slots hold, plane by plane, where a reader looks for it.

@@ -56,10 +56,6 @@ impl Shaders {
         self.compose_text(kernel.shader(), &kernel.source(), &kernel.defs())
     }
 
-    fn compose_file(&mut self, file: &str, defs: &[&str]) -> naga::Module {
-        self.compose_text(file, &read(&shader_folder().join(file)), defs)
-    }
-
     fn compose_text(&mut self, file: &str, source: &str, defs: &[&str]) -> naga::Module {
         let descriptor = NagaModuleDescriptor {
             source,
