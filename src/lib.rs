@@ -58,18 +58,15 @@ pub mod prelude {
 /// `DefaultPlugins`.
 #[derive(Debug, Clone)]
 pub struct ToonfacePlugin {
-    /// Asset path of the model for cartoons that name none. Default: the bundled model,
-    /// [`ToonfacePlugin::BUNDLED_MODEL`].
+    /// Asset path of the model for cartoons that name none. Default: [`ToonfacePlugin::BUNDLED_MODEL`].
     pub model: String,
-    /// Most pictures in one chain of passes. Range: 1 to 64, default 8. More pictures at once need more memory and
-    /// fewer passes.
+    /// Most pictures in one chain of passes. Range: 1 to 64, default 8. More of them: more memory, fewer passes.
     pub max_batch: usize,
     /// Planes a tensor is spread over at most: 4 or 8. Default 8; devices with fewer colour attachments get 4.
     pub max_planes: usize,
     /// Texture format of activations. Default [`TensorFormat::R32Float`]; the README says which is best where.
     pub format: TensorFormat,
-    /// Whether weights are stored in halves on the device, which halves their memory. Default false. Loses nothing with
-    /// a package that is stored in f16, but for weights that are multiplied together beforehand.
+    /// Whether weights are stored in halves on the device: half the memory, 11 significant bits. Default false.
     pub half_weights: bool,
 }
 
@@ -94,15 +91,11 @@ impl Plugin for ToonfacePlugin {
     fn build(&self, app: &mut App) {
         #[cfg(feature = "bundled_model")]
         bundled::embed(app);
+        let Self { max_planes, format, half_weights, max_batch, .. } = *self;
         let settings = CartoonSettings { model: self.model.clone(), device_fault: None };
         app.add_plugins((
             CartoonPlugin { settings },
-            CartoonRenderPlugin {
-                max_planes: self.max_planes,
-                format: self.format,
-                half_weights: self.half_weights,
-                max_batch: self.max_batch,
-            },
+            CartoonRenderPlugin { max_planes, format, half_weights, max_batch },
         ));
         // Models that start loading now wait for the loader, which has to know the device.
         app.preregister_asset_loader::<CartoonModelLoader>(&["cartoon.ron"]);

@@ -129,7 +129,7 @@ impl Lowering<'_> {
     /// A part whose norm is in coefficients: a convolution that ends a sum has no variant that merges statistics.
     pub(super) fn with_coefficients(&mut self, part: Part) -> Result<Part, PlanError> {
         let Some(NormSource::Quarters(moments)) = part.norm else { return Ok(part) };
-        let name = format!("{}.norm", self.tensors[part.tensor].name);
+        let name = self.tensors[part.tensor].name.clone();
         let params = self.coefficient_params(part.tensor, moments);
         let coefficients = self.coefficients(&name, part.tensor, moments, (Norm::Instance, params), Vec::new(), &[])?;
         Ok(Part { norm: Some(NormSource::Coefficients(coefficients)), ..part })
