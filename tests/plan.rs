@@ -759,6 +759,28 @@ fn a_batch_of_zero_is_planned_as_one() {
     assert_eq!(plan(&model, PlanOptions { batch: 0, ..PlanOptions::default() }).options.batch, 1);
 }
 
+/// The sizes that published networks and the bundled model have, on a device with eight attachments.
+#[test]
+fn usual_networks_take_few_passes_and_little_more_memory_than_what_is_alive() {
+    let native = common::plans::DEVICES[1];
+    let branch = vec!["stem".to_owned()];
+    let usual = [
+        (Generator::Paper { base_channels: 8, image_size: 64 }, 480),
+        (Generator::Paper { base_channels: 16, image_size: 128 }, 480),
+        (Generator::Lite { base_channels: 16, image_size: 128, branch }, 70),
+    ];
+    for (generator, most) in usual {
+        let model = common::random_model(generator, GROUPS, 7);
+        for format in [TensorFormat::R32Float, TensorFormat::Rgba32Float, TensorFormat::Rgba16Float] {
+            let plan = plan(&model, PlanOptions { limits: native, format, ..PlanOptions::default() });
+            let what = format!("{:?} in {format:?}", model.manifest.generator);
+            assert!(plan.passes.len() <= most, "{what}: {} passes", plan.passes.len());
+            let (slots, live) = (plan.slot_bytes() as f64, plan.live_bytes as f64);
+            assert!(slots <= 1.25 * live, "{what}: {slots} bytes of textures, {live} alive");
+        }
+    }
+}
+
 /// Numbers for a reader: `cargo test --release --test plan -- --nocapture sizes`.
 #[test]
 fn sizes_of_plans_are_printed() {

@@ -25,27 +25,11 @@ impl Values {
 
 /// Evaluates a graph; `input` holds as many values as the graph's input, in row-major order.
 pub fn evaluate(graph: &Graph, weights: &Weights, group: usize, input: &Tensor) -> Values {
-    evaluate_stored(graph, weights, group, input, |v| v)
-}
-
-/// The same, with `store` applied to every value of a tensor that a pass of its own writes: norms, ReLU, up-sampling and
-/// concatenation are done in f32 by whoever reads them, vectors are f32 anyway.
-pub fn evaluate_stored(
-    graph: &Graph,
-    weights: &Weights,
-    group: usize,
-    input: &Tensor,
-    store: fn(f32) -> f32,
-) -> Values {
     let mut nodes: BTreeMap<String, Tensor> = BTreeMap::new();
     for node in graph.nodes() {
         let inputs: Vec<&Tensor> = node.inputs.iter().map(|id| &nodes[&graph.node(*id).name]).collect();
         let step = Step { graph, weights, group, node, inputs };
-        let mut data = if node.op == Op::Input { input.data.clone() } else { step.compute() };
-        let stored = matches!(node.op, Op::Input | Op::Conv2d { .. } | Op::Add | Op::AveragePool2 | Op::ChannelSum);
-        if stored && !node.shape.is_vector() {
-            data.iter_mut().for_each(|v| *v = store(*v));
-        }
+        let data = if node.op == Op::Input { input.data.clone() } else { step.compute() };
         assert_eq!(data.len(), node.shape.elements(), "values of node `{}`", node.name);
         let Shape { channels, height, width } = node.shape;
         nodes.insert(node.name.clone(), Tensor { dims: vec![channels, height, width], data });
