@@ -60,7 +60,11 @@ fn device(options: &Options) -> WgpuSettings {
     }
     WgpuSettings {
         priority: WgpuSettingsPriority::WebGL2,
-        limits: WgpuLimits::downlevel_webgl2_defaults(),
+        limits: WgpuLimits {
+            // WebGPU's rule of 32 bytes is none of WebGL2's: its four attachments may all be RGBA32F.
+            max_color_attachment_bytes_per_sample: 4 * 16,
+            ..WgpuLimits::downlevel_webgl2_defaults()
+        },
         ..default()
     }
 }

@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 /// The plugin's formats, by the names that the page uses.
 #[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[expect(clippy::enum_variant_names, reason = "these are the plugin's names")]
 enum Format {
     #[default]
     R32Float,

@@ -68,7 +68,7 @@ pub fn plugin(app: &mut App) {
 
 /// The state as JSON.
 pub fn latest() -> String {
-    LATEST.with_borrow(|report| serde_json::to_string(report)).unwrap_or_else(|_| "{}".into())
+    LATEST.with_borrow(serde_json::to_string).unwrap_or_else(|_| "{}".into())
 }
 
 /// Tells the page that nothing goes on. The first reason stays: later ones follow from it.
