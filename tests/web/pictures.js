@@ -4,9 +4,13 @@ import { execFile } from "node:child_process";
 import { mkdtemp, readFile, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 
-const ROOT = path.join(import.meta.dirname, "../..");
+// Node.js 18, which is Debian 12's, has no import.meta.dirname.
+const HERE = fileURLToPath(new URL(".", import.meta.url));
+
+const ROOT = path.join(HERE, "../..");
 
 /** A picture on the page's stage as a PNG file: what the app was given, pixel for pixel. */
 export async function saveInput(page, person = 0) {

@@ -4,12 +4,16 @@
 import { mkdtemp, readFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { brotliCompressSync, gzipSync } from "node:zlib";
 
 import { SITE, launch, openPage, serve } from "../browser.js";
 import { countGl } from "../gl_counter.js";
 import { makePackages } from "./packages.js";
+
+// Node.js 18, which is Debian 12's, has no import.meta.dirname.
+const HERE = fileURLToPath(new URL(".", import.meta.url));
 
 const { values: args } = parseArgs({ options: { frames: { type: "string", default: "7" }, rounds: { type: "string", default: "2" } } });
 const FRAMES = Number(args.frames);
@@ -33,12 +37,12 @@ const SAME_NETWORK = 2e-4;
  */
 const SAME_CARTOON = 2;
 
-const MODULES = path.join(import.meta.dirname, "node_modules/@tensorflow");
+const MODULES = path.join(HERE, "node_modules/@tensorflow");
 const { browser, renderer } = await launch();
 const folder = await mkdtemp(path.join(tmpdir(), "toonface-bench-"));
 const server = await serve({
   "/": SITE,
-  "/bench/": import.meta.dirname,
+  "/bench/": HERE,
   "/bench/tfjs-core/": path.join(MODULES, "tfjs-core"),
   "/bench/tfjs-webgl/": path.join(MODULES, "tfjs-backend-webgl"),
   "/assets/models/bench/": folder,

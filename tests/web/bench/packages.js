@@ -3,10 +3,14 @@
 import { execFileSync } from "node:child_process";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
+import { fileURLToPath } from "node:url";
 
 import { parse, write } from "./safetensors.js";
 
-const ROOT = path.join(import.meta.dirname, "../../..");
+// Node.js 18, which is Debian 12's, has no import.meta.dirname.
+const HERE = fileURLToPath(new URL(".", import.meta.url));
+
+const ROOT = path.join(HERE, "../../..");
 const GOLDEN = path.join(ROOT, "tests/fixtures/golden");
 const MANIFEST = "imported.cartoon.ron";
 const FILES = ["trunk", "woman", "man", "kid", "elderly"].map((name) => `${name}.safetensors`);
