@@ -19,6 +19,8 @@
 
 #[path = "../tests/common/mod.rs"]
 mod common;
+#[path = "../examples/shared/format.rs"]
+mod format;
 #[path = "../examples/shared/headless.rs"]
 mod headless;
 mod nets;
@@ -32,7 +34,8 @@ use bevy_toonface::ecs::Progress;
 use bevy_toonface::gpu::{CartoonChains, ChainInfo};
 use bevy_toonface::model::Model;
 use bevy_toonface::prelude::*;
-use clap::{Parser, ValueEnum};
+use clap::Parser;
+use format::Format;
 use headless::{Headless, HeadlessApp, run_until};
 use nets::{Net, nets};
 use serde_json::json;
@@ -65,24 +68,6 @@ struct Args {
     /// What `cargo bench` adds.
     #[arg(long, hide = true)]
     bench: bool,
-}
-
-/// [`TensorFormat`] as an argument.
-#[derive(ValueEnum, Debug, Clone, Copy)]
-enum Format {
-    R32float,
-    Rgba32float,
-    Rgba16float,
-}
-
-impl From<Format> for TensorFormat {
-    fn from(format: Format) -> Self {
-        match format {
-            Format::R32float => Self::R32Float,
-            Format::Rgba32float => Self::Rgba32Float,
-            Format::Rgba16float => Self::Rgba16Float,
-        }
-    }
 }
 
 /// What was measured of a network, in milliseconds.

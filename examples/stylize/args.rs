@@ -3,8 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use bevy_toonface::model::Model;
-use bevy_toonface::prelude::TensorFormat;
-use clap::{Parser, ValueEnum};
+use clap::Parser;
+
+use crate::format::Format;
 
 /// Where the bundled portraits lie.
 const PORTRAITS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/portraits");
@@ -45,27 +46,6 @@ pub struct Args {
     /// Ask the device for no more than WebGL2's limits.
     #[arg(long)]
     pub webgl2: bool,
-}
-
-/// [`TensorFormat`] as an argument.
-#[derive(ValueEnum, Debug, Clone, Copy)]
-pub enum Format {
-    /// One f32 channel a texel.
-    R32float,
-    /// Four f32 channels a texel.
-    Rgba32float,
-    /// Four f16 channels a texel.
-    Rgba16float,
-}
-
-impl From<Format> for TensorFormat {
-    fn from(format: Format) -> Self {
-        match format {
-            Format::R32float => Self::R32Float,
-            Format::Rgba32float => Self::Rgba32Float,
-            Format::Rgba16float => Self::Rgba16Float,
-        }
-    }
 }
 
 impl Args {

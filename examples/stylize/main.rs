@@ -11,6 +11,8 @@ mod run;
 mod sheet;
 mod tensors;
 
+#[path = "../shared/format.rs"]
+mod format;
 #[path = "../shared/headless.rs"]
 mod headless;
 

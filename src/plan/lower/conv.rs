@@ -65,9 +65,8 @@ impl Lowering<'_> {
         };
         let last = &graph.nodes()[epilogue.last()];
         let arrangement = self.arrangement(last.shape);
-        let sources =
-            self.sources(node.inputs[0], Geometry { kernel, stride }, &arrangement, epilogue.planes(&arrangement))?;
-        let mut sources = sources;
+        let (conv, added) = (Geometry { kernel, stride }, epilogue.planes(&arrangement));
+        let mut sources = self.sources(node.inputs[0], conv, &arrangement, added)?;
         if epilogue.other.is_some() {
             for part in &mut sources {
                 *part = self.with_coefficients(*part)?;
