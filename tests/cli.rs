@@ -4,14 +4,17 @@
 mod common;
 #[path = "common/gpu.rs"]
 mod gpu;
+#[path = "common/tool.rs"]
+mod tool;
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Output;
 
 use bevy_toonface::model::{Tensor, TensorFile};
 use common::{GOLDEN_NAMES, fixture, fixture_path, max_abs_error, relative_error, take};
 use image::{GrayImage, RgbImage};
 use serde_json::Value;
+use tool::tool;
 
 /// Absolute, for the picture in -1..1 (DESIGN.md).
 const OUTPUT_TOLERANCE: f32 = 2e-4;
@@ -31,15 +34,6 @@ const BENCH_KEYS: [&str; 11] = [
     "median_ms",
     "record_ms",
 ];
-
-/// A built example: `cargo test` without a choice of targets builds all of them.
-fn tool(name: &str) -> Command {
-    let test = std::env::current_exe().expect("this test's path");
-    let profile = test.parent().and_then(Path::parent).expect("target/PROFILE/deps");
-    let path = profile.join("examples").join(name).with_extension(std::env::consts::EXE_EXTENSION);
-    assert!(path.exists(), "{} is missing: cargo build --release --examples", path.display());
-    Command::new(path)
-}
 
 /// A folder of its own for a test, removed at the end.
 struct Folder(PathBuf);

@@ -5,18 +5,16 @@
 
 #[path = "../shared/headless.rs"]
 mod headless;
+#[path = "../shared/scene.rs"]
+mod scene;
 
-use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::Duration;
 
-use bevy::camera::RenderTarget;
 use bevy::prelude::*;
-use bevy::render::render_resource::TextureFormat;
 use bevy_toonface::prelude::*;
 use clap::Parser;
 
-use headless::{Headless, read_image, run_until};
+use scene::{Scene, SceneArgs, SceneTarget, all_running};
 
 /// Group and portrait, from left to right.
 const PEOPLE: [(&str, &str); 4] = [
@@ -26,80 +24,28 @@ const PEOPLE: [(&str, &str); 4] = [
     ("elderly", "portraits/elderly_1.jpg"),
 ];
 
-/// Size of the scene in pixels.
-const SIZE: UVec2 = UVec2::new(1080, 560);
+const SCENE: Scene = Scene {
+    title: "bevy_toonface: sprites",
+    size: UVec2::new(1080, 560),
+    build: |app| {
+        app.add_systems(Startup, (spawn_camera, spawn_people)).add_systems(Update, toggle);
+    },
+    is_done: all_running,
+};
 
 /// Portraits and their cartoons.
 #[derive(Parser, Debug)]
 struct Args {
-    /// Draw one picture without a window.
-    #[arg(long, requires = "out")]
-    headless: bool,
-    /// Where the picture goes.
-    #[arg(long)]
-    out: Option<PathBuf>,
+    #[command(flatten)]
+    scene: SceneArgs,
 }
 
 fn main() -> ExitCode {
-    let args = Args::parse();
-    match &args.out {
-        Some(out) if args.headless => match take_picture(out) {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(message) => {
-                eprintln!("error: {message}");
-                ExitCode::FAILURE
-            }
-        },
-        _ => open_window(),
-    }
+    SCENE.run(&Args::parse().scene)
 }
 
-fn open_window() -> ExitCode {
-    let window = Window { title: "bevy_toonface: sprites".into(), resolution: SIZE.into(), ..default() };
-    let exit = App::new()
-        .add_plugins((
-            DefaultPlugins.set(WindowPlugin { primary_window: Some(window), ..default() }),
-            ToonfacePlugin::default(),
-        ))
-        .add_systems(Startup, (spawn_camera, spawn_people))
-        .add_systems(Update, toggle)
-        .run();
-    if exit.is_success() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
-}
-
-fn take_picture(out: &Path) -> Result<(), String> {
-    let mut app = Headless::default().start()?;
-    let target = Image::new_target_texture(SIZE.x, SIZE.y, TextureFormat::Rgba8UnormSrgb, None);
-    let mut images = app.world_mut().resource_mut::<Assets<Image>>();
-    let target = images.add(target);
-    if let Some(mut image) = images.get_mut(&target) {
-        // The picture is read back.
-        image.texture_descriptor.usage |= Image::default().texture_descriptor.usage;
-    }
-    app.world_mut().spawn((Camera2d, RenderTarget::Image(target.clone().into())));
-    app.add_systems(Startup, spawn_people);
-    run_until(&mut app, Duration::from_secs(120), |world| {
-        let mut statuses = world.query::<&CartoonStatus>();
-        let (mut all, mut running) = (0, 0);
-        for status in statuses.iter(world) {
-            if let Some(error) = status.error() {
-                return Some(Err(error.to_string()));
-            }
-            all += 1;
-            running += usize::from(status.is_running());
-        }
-        (all > 0 && all == running).then_some(Ok(()))
-    })??;
-    // The frame after the last cartoon shows it.
-    app.update();
-    let picture = read_image(&mut app, &target)?;
-    picture.save(out).map_err(|e| format!("cannot write `{}`: {e}", out.display()))?;
-    println!("{}", out.display());
-    Ok(())
-}
-
-fn spawn_camera(mut commands: Commands) {
-    commands.spawn(Camera2d);
+fn spawn_camera(mut commands: Commands, target: Res<SceneTarget>) {
+    commands.spawn((Camera2d, target.0.clone()));
 }
 
 fn spawn_people(mut commands: Commands, assets: Res<AssetServer>) {
