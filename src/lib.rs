@@ -48,8 +48,8 @@ use plan::TensorFormat;
 pub mod prelude {
     pub use crate::ToonfacePlugin;
     pub use crate::ecs::{
-        Cartoon, CartoonBudget, CartoonError, CartoonGroup, CartoonModel, CartoonOutput, CartoonSource, CartoonStatus,
-        UpdateRate,
+        Cartoon, CartoonBudget, CartoonError, CartoonGroup, CartoonModel, CartoonOutput, CartoonRegion, CartoonSource,
+        CartoonStatus, IdleReason, RegionArea, UpdateRate,
     };
     pub use crate::plan::TensorFormat;
 }

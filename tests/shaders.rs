@@ -185,7 +185,8 @@ fn outputs() -> BTreeSet<Arrangement> {
 fn the_shaders_of_the_picture_compose_and_validate() {
     let mut shaders = Shaders::new();
     let files: BTreeSet<String> = wgsl_files("io").iter().map(|file| shown(file)).collect();
-    assert_eq!(files, ["io/composite.wgsl", "io/encode.wgsl"].map(String::from).into(), "all are tested here");
+    let all = ["io/capture.wgsl", "io/composite.wgsl", "io/encode.wgsl", "io/overlay.wgsl"];
+    assert_eq!(files, all.map(String::from).into(), "all are tested here or with the views");
     for input in inputs() {
         let module = shaders.compose_text("io/encode.wgsl", &encode_source(&input), &[]);
         validate(&module, &format!("encode {input}"));
@@ -201,12 +202,35 @@ fn the_shaders_of_the_picture_compose_and_validate() {
     }
 }
 
-/// The twin is private to the GPU layer, so its fields are read off the source: all are 4-byte words in `repr(C)`.
 #[test]
-fn the_picture_has_the_offsets_of_its_rust_twin() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/gpu/picture.rs");
-    let source = read(&path);
-    let (_, rest) = source.split_once("struct PictureUniform {").expect("the struct");
+fn the_shaders_of_a_view_compose_validate_and_bind_a_uniform_and_a_texture() {
+    let mut shaders = Shaders::new();
+    for file in ["io/capture.wgsl", "io/overlay.wgsl"] {
+        let path = shader_folder().join(file);
+        let source = read(&path);
+        let defs = header_defs(&path);
+        assert_eq!(defs, ["SRGB_VIEW", "OKLAB_VIEW"], "{file}");
+        for defs in std::iter::once(vec![]).chain(defs.iter().map(|def| vec![def.as_str()])) {
+            let module = shaders.compose_text(file, &source, &defs);
+            validate(&module, &format!("{file} {defs:?}"));
+            assert_eq!(written(&module), [4], "{file}");
+            let bindings = module.global_variables.iter().filter_map(|(_, v)| v.binding);
+            let found: BTreeSet<(u32, u32)> = bindings.map(|b| (b.group, b.binding)).collect();
+            assert_eq!(found, BTreeSet::from([(0, BIND_PARAMS), (0, 1)]), "{file}");
+            let (found, size) = members(&module, params_type(&module));
+            let (mut expected, rust_size) = private_twin("src/gpu/view/uniform.rs", "RegionUniform");
+            expected.insert("pad".into(), rust_size - 8);
+            assert_eq!((found, size), (expected, rust_size), "{file}");
+            assert!(size % 16 == 0 && size <= 256, "{file}: {size} bytes");
+        }
+    }
+}
+
+/// Offsets of a struct that is private to the GPU layer, and its size: read off the source, as all its fields are 4-byte
+/// words in `repr(C)`.
+fn private_twin(file: &str, name: &str) -> (BTreeMap<String, usize>, usize) {
+    let source = read(&Path::new(env!("CARGO_MANIFEST_DIR")).join(file));
+    let (_, rest) = source.split_once(&format!("struct {name} {{")).expect("the struct");
     let (fields, _) = rest.split_once('}').expect("its end");
     let mut expected = BTreeMap::new();
     let mut offset = 0;
@@ -221,11 +245,17 @@ fn the_picture_has_the_offsets_of_its_rust_twin() {
         };
     }
     expected.remove("pad");
+    (expected, offset)
+}
+
+#[test]
+fn the_picture_has_the_offsets_of_its_rust_twin() {
+    let (expected, rust_size) = private_twin("src/gpu/picture.rs", "PictureUniform");
     let output = outputs().into_iter().next().expect("an arrangement");
     let module = Shaders::new().compose_text("io/composite.wgsl", &composite_source(&output), &[]);
     let (found, size) = members(&module, params_type(&module));
     assert_eq!(found, expected);
-    assert_eq!(size, offset, "bytes in WGSL and in Rust");
+    assert_eq!(size, rust_size, "bytes in WGSL and in Rust");
 }
 
 #[test]

@@ -9,7 +9,8 @@ use crate::model::Tensor;
 
 /// Draws this entity's picture as a cartoon of a group of people.
 ///
-/// On an entity with a `Sprite` (feature `sprite`) the sprite shows the cartoon as soon as it is ready; until then,
+/// On a `Camera2d` or `Camera3d`, the view becomes the cartoon, or the part of it that a
+/// [`CartoonRegion`](super::CartoonRegion) names. On an entity with a `Sprite` (feature `sprite`) the sprite shows the cartoon as soon as it is ready; until then,
 /// and again when this component is removed, it shows its own picture. On any other entity, set [`CartoonSource`]
 /// and use [`CartoonOutput`] wherever an image goes.
 ///
@@ -62,6 +63,7 @@ impl Default for Cartoon {
 pub enum UpdateRate {
     /// When the picture, the group, the strength or the model changes: a still image costs nothing. The default. A
     /// picture that is drawn on the GPU changes unseen; it needs one of the others.
+    /// For a camera, this is the same as `Always`: what it sees changes all the time.
     #[default]
     OnChange,
     /// Every frame, as far as the device keeps up.
@@ -76,7 +78,7 @@ pub enum UpdateRate {
     Once,
 }
 
-/// The picture that becomes a cartoon. A sprite fills it in by itself.
+/// The picture that becomes a cartoon. A sprite and a camera fill it in by themselves.
 #[derive(Component, Debug, Clone, Default, PartialEq)]
 pub enum CartoonSource {
     /// None yet.
@@ -89,6 +91,9 @@ pub enum CartoonSource {
 }
 
 /// The cartoon, as an image of the picture's size. Usable wherever an image is: materials, UI, sprites.
+///
+/// For a camera, it is the network's square (128 x 128 pixels with the bundled model) with the region in its middle,
+/// transparent beside it, and at full strength.
 ///
 /// The handle is the default handle until the picture's size is known.
 #[derive(Component, Debug, Clone, Default, PartialEq, Reflect)]

@@ -2,11 +2,13 @@
 
 mod asset;
 mod budget;
+mod camera;
 mod components;
 mod error;
 mod pacer;
 mod picture;
 mod plugin;
+mod region;
 mod request;
 #[cfg(feature = "sprite")]
 mod sprite;
@@ -14,10 +16,12 @@ mod status;
 
 pub use asset::{CartoonLoadError, CartoonModel, CartoonModelLoader};
 pub use budget::CartoonBudget;
+pub use camera::{CartoonView, ViewPlace};
 pub use components::{Cartoon, CartoonGroup, CartoonOutput, CartoonSource, CartoonTaps, CartoonTensors, UpdateRate};
 pub use error::CartoonError;
 pub use pacer::Pacer;
 pub use picture::{MIN_PICTURE_SIDE, PictureLimits};
 pub use plugin::{CartoonPlugin, CartoonSettings, CartoonSystems, DefaultCartoonModel};
+pub use region::{CartoonRegion, RegionArea, ViewRegion};
 pub use request::{CartoonRequest, Progress, RequestSource, Wanted};
-pub use status::CartoonStatus;
+pub use status::{CartoonStatus, IdleReason};

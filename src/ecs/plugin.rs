@@ -9,7 +9,7 @@ use super::picture::{output_image, picture_size};
 use super::request::{Progress, RequestSource, Wanted};
 use super::{
     Cartoon, CartoonBudget, CartoonError, CartoonGroup, CartoonModel, CartoonOutput, CartoonRequest, CartoonSource,
-    CartoonStatus, CartoonTaps, CartoonTensors, PictureLimits, UpdateRate,
+    CartoonStatus, CartoonTaps, CartoonTensors, CartoonView, PictureLimits, UpdateRate, ViewPlace,
 };
 use crate::model::{Model, Tensor};
 
@@ -18,6 +18,8 @@ use crate::model::{Model, Tensor};
 pub enum CartoonSystems {
     /// Sprites tell their picture, and show their cartoon once it is ready.
     Sprites,
+    /// Cameras tell where their region is.
+    Cameras,
     /// Components become requests to the GPU.
     Request,
     /// Progress becomes [`CartoonStatus`].
@@ -56,14 +58,16 @@ impl Plugin for CartoonPlugin {
             .insert_resource(self.settings.clone())
             .configure_sets(
                 PostUpdate,
-                (CartoonSystems::Sprites, CartoonSystems::Request, CartoonSystems::Status).chain(),
+                (CartoonSystems::Sprites, CartoonSystems::Cameras, CartoonSystems::Request, CartoonSystems::Status)
+                    .chain(),
             )
             .add_systems(PreStartup, load_default_model)
             .add_systems(
                 PostUpdate,
                 (update_requests.in_set(CartoonSystems::Request), update_status.in_set(CartoonSystems::Status)),
             )
-            .add_observer(untag);
+            .add_observer(untag)
+            .add_plugins(super::camera::plugin);
         #[cfg(feature = "sprite")]
         app.add_plugins(super::sprite::plugin);
     }
@@ -105,6 +109,7 @@ struct CartoonQuery {
     status: &'static mut CartoonStatus,
     taps: Option<&'static CartoonTaps>,
     progress: Option<&'static Progress>,
+    view: Option<&'static CartoonView>,
 }
 
 /// The assets that requests are resolved against.
@@ -155,6 +160,10 @@ fn update_requests(
         }
         let update = cartoon.cartoon.update;
         if update == UpdateRate::Once && cartoon.progress.is_some_and(|p| p.updates > 0) {
+            // It may have had another rate before.
+            if let Some(wanted) = &mut cartoon.request.bypass_change_detection().wanted {
+                wanted.always = false;
+            }
             continue;
         }
         let wanted = match resolve(&cartoon, &resolver, &images) {
@@ -163,7 +172,8 @@ fn update_requests(
                 Some(wanted)
             }
             Ok(None) => {
-                cartoon.status.set_if_neq(CartoonStatus::Loading);
+                let idle = cartoon.view.and_then(CartoonView::idle);
+                cartoon.status.set_if_neq(idle.map_or(CartoonStatus::Loading, |reason| CartoonStatus::Idle(*reason)));
                 None
             }
             Err(error) => {
@@ -216,6 +226,11 @@ fn resolve(
         model: model.manifest.name.clone(),
         known: model.manifest.group_names(),
     })?;
+    match cartoon.view.map(|view| &view.place) {
+        Some(ViewPlace::Fault(error)) => return Err(error.clone()),
+        Some(ViewPlace::Idle(_) | ViewPlace::Loading) => return Ok(None),
+        Some(ViewPlace::At(_)) | None => {}
+    }
     let (source, size) = match cartoon.source {
         CartoonSource::None => return Err(CartoonError::NoPicture),
         CartoonSource::Image(image) => match picture_size(image, images, &resolver.assets, *resolver.limits)? {
@@ -227,14 +242,18 @@ fn resolve(
             (RequestSource::Tensor(tensor.clone()), size)
         }
     };
+    let is_view = cartoon.view.is_some();
     let wanted = Wanted {
         model: handle.id(),
         group,
         source,
         output: AssetId::default(),
-        strength: cartoon.cartoon.strength.clamp(0.0, 1.0),
+        // Over a camera's view, the cartoon is blended anew in every frame.
+        strength: if is_view { 1.0 } else { cartoon.cartoon.strength.clamp(0.0, 1.0) },
         taps: cartoon.taps.map_or_else(Vec::new, |t| t.names.clone()),
-        always: cartoon.cartoon.update == UpdateRate::Always,
+        // What a camera sees changes unseen.
+        always: cartoon.cartoon.update == UpdateRate::Always
+            || is_view && cartoon.cartoon.update == UpdateRate::OnChange,
     };
     Ok(Some((wanted, size)))
 }

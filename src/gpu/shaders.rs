@@ -16,12 +16,16 @@ macro_rules! shader_table {
 }
 
 shader_table![
+    "io/capture.wgsl",
+    "io/overlay.wgsl",
     "lib/affine.wgsl",
     "lib/color.wgsl",
     "lib/layout.wgsl",
     "lib/moments.wgsl",
     "lib/nearest.wgsl",
     "lib/picture.wgsl",
+    "lib/region.wgsl",
+    "lib/space.wgsl",
     "lib/weights.wgsl",
 ];
 
