@@ -8,6 +8,7 @@ mod pacer;
 mod picture;
 mod plugin;
 mod request;
+mod smoothing;
 #[cfg(feature = "sprite")]
 mod sprite;
 mod status;
@@ -20,4 +21,5 @@ pub use pacer::Pacer;
 pub use picture::{MIN_PICTURE_SIDE, PictureLimits};
 pub use plugin::{CartoonPlugin, CartoonSettings, CartoonSystems, DefaultCartoonModel};
 pub use request::{CartoonRequest, Progress, RequestSource, Wanted};
+pub use smoothing::CartoonSmoothing;
 pub use status::CartoonStatus;
