@@ -15,7 +15,8 @@ use bevy_toonface::plan::params::{
     ScaleParams,
 };
 use bevy_toonface::plan::{
-    Arrangement, LayoutUniform, Plan, PlanOptions, TensorFormat, composite_source, encode_source,
+    Arrangement, LayoutUniform, Plan, PlanOptions, TensorFormat, composite_source, encode_source, feed_source,
+    settle_source,
 };
 use common::plans::targets;
 use naga::valid::{Capabilities, ValidationFlags, Validator};
@@ -181,16 +182,25 @@ fn outputs() -> BTreeSet<Arrangement> {
     inputs().into_iter().map(|input| Arrangement { phases: [1, 1], ..input }).collect()
 }
 
+/// Shaders of a camera's view.
+const VIEWS: [&str; 2] = ["io/capture.wgsl", "io/overlay.wgsl"];
+
 #[test]
 fn the_shaders_of_the_picture_compose_and_validate() {
     let mut shaders = Shaders::new();
     let files: BTreeSet<String> = wgsl_files("io").iter().map(|file| shown(file)).collect();
-    let all = ["io/capture.wgsl", "io/composite.wgsl", "io/encode.wgsl", "io/overlay.wgsl"];
-    assert_eq!(files, all.map(String::from).into(), "all are tested here or with the views");
+    let pictures = ["io/composite.wgsl", "io/encode.wgsl", "io/feed.wgsl", "io/settle.wgsl"];
+    let tested: Vec<_> = pictures.into_iter().chain(VIEWS).collect();
+    assert_eq!(files, tested.into_iter().map(String::from).collect(), "all are tested here or with the views");
+    let settle = settle(&mut shaders);
+    assert_eq!(written(&settle), [4]);
     for input in inputs() {
         let module = shaders.compose_text("io/encode.wgsl", &encode_source(&input), &[]);
         validate(&module, &format!("encode {input}"));
         assert_eq!(written(&module), vec![input.format.lanes(); input.planes()], "encode {input}");
+        let module = shaders.compose_text("io/feed.wgsl", &feed_source(&input), &[]);
+        validate(&module, &format!("feed {input}"));
+        assert_eq!(written(&module), vec![input.format.lanes(); input.planes()], "feed {input}");
     }
     let defs = header_defs(&shader_folder().join("io/composite.wgsl"));
     for output in outputs() {
@@ -205,7 +215,7 @@ fn the_shaders_of_the_picture_compose_and_validate() {
 #[test]
 fn the_shaders_of_a_view_compose_validate_and_bind_a_uniform_and_a_texture() {
     let mut shaders = Shaders::new();
-    for file in ["io/capture.wgsl", "io/overlay.wgsl"] {
+    for file in VIEWS {
         let path = shader_folder().join(file);
         let source = read(&path);
         let defs = header_defs(&path);
@@ -226,8 +236,14 @@ fn the_shaders_of_a_view_compose_validate_and_bind_a_uniform_and_a_texture() {
     }
 }
 
-/// Offsets of a struct that is private to the GPU layer, and its size: read off the source, as all its fields are 4-byte
-/// words in `repr(C)`.
+/// The shader that keeps a history, composed and validated.
+fn settle(shaders: &mut Shaders) -> naga::Module {
+    let module = shaders.compose_text("io/settle.wgsl", &settle_source(), &[]);
+    validate(&module, "settle");
+    module
+}
+
+/// Twins that are private to the GPU layer: their fields are read off the source, and all are 4-byte words in `repr(C)`.
 fn private_twin(file: &str, name: &str) -> (BTreeMap<String, usize>, usize) {
     let source = read(&Path::new(env!("CARGO_MANIFEST_DIR")).join(file));
     let (_, rest) = source.split_once(&format!("struct {name} {{")).expect("the struct");
@@ -249,13 +265,21 @@ fn private_twin(file: &str, name: &str) -> (BTreeMap<String, usize>, usize) {
 }
 
 #[test]
+fn a_history_has_the_offsets_of_its_rust_twin() {
+    let module = settle(&mut Shaders::new());
+    let twin = private_twin("src/gpu/smoothing.rs", "SettleUniform");
+    assert_eq!(members(&module, params_type(&module)), twin);
+    assert!(twin.1.is_multiple_of(16), "WebGL2 binds whole multiples of 16 bytes only");
+}
+
+#[test]
 fn the_picture_has_the_offsets_of_its_rust_twin() {
-    let (expected, rust_size) = private_twin("src/gpu/picture.rs", "PictureUniform");
+    let (expected, offset) = private_twin("src/gpu/picture.rs", "PictureUniform");
     let output = outputs().into_iter().next().expect("an arrangement");
     let module = Shaders::new().compose_text("io/composite.wgsl", &composite_source(&output), &[]);
     let (found, size) = members(&module, params_type(&module));
     assert_eq!(found, expected);
-    assert_eq!(size, rust_size, "bytes in WGSL and in Rust");
+    assert_eq!(size, offset, "bytes in WGSL and in Rust");
 }
 
 #[test]
@@ -406,6 +430,7 @@ fn all_code() -> Vec<(String, String)> {
     let files = files.map(|path| (shown(&path), read(&path)));
     let kernels = kernels().iter().map(|kernel| (kernel.to_string(), kernel.source()));
     let pictures = inputs().into_iter().map(|input| (format!("encode {input}"), encode_source(&input)));
+    let pictures = pictures.chain(inputs().into_iter().map(|input| (format!("encode {input}"), feed_source(&input))));
     let pictures = pictures.chain(outputs().into_iter().map(|a| (format!("composite {a}"), composite_source(&a))));
     let mut code = Vec::new();
     for (what, text) in files.chain(kernels).chain(pictures) {
@@ -475,6 +500,8 @@ fn nothing_of_a_template_is_left_open() {
     for input in inputs() {
         let source = encode_source(&input);
         assert!(!source.contains("//@") && !source.contains('$'), "encode {input}:\n{source}");
+        let source = feed_source(&input);
+        assert!(!source.contains("//@") && !source.contains('$'), "feed {input}:\n{source}");
     }
     let used: BTreeSet<&str> = kernels().iter().map(Kernel::shader).collect();
     let all: BTreeSet<String> = wgsl_files("ops").iter().map(|path| shown(path)).collect();

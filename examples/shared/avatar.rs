@@ -65,7 +65,7 @@ pub fn avatar(assets: &AssetServer, name: &str, avatar: Avatar) -> impl Bundle +
 /// A key light from the front, a softer one from the other side, and light from everywhere.
 pub fn light(mut commands: Commands) {
     let toward = |x: f32, y: f32, z: f32| Transform::from_xyz(x, y, z).looking_at(Vec3::ZERO, Vec3::Y);
-    let key = DirectionalLight { illuminance: 3_200.0, color: Color::srgb(1.0, 0.97, 0.92), ..default() };
+    let key = DirectionalLight { illuminance: 3_800.0, color: Color::srgb(1.0, 0.97, 0.92), ..default() };
     let fill = DirectionalLight { illuminance: 900.0, color: Color::srgb(0.85, 0.92, 1.0), ..default() };
     commands.spawn((key, toward(-0.7, 0.9, 1.5)));
     commands.spawn((fill, toward(1.4, 0.3, 0.9)));

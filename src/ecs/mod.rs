@@ -10,6 +10,7 @@ mod picture;
 mod plugin;
 mod region;
 mod request;
+mod smoothing;
 #[cfg(feature = "sprite")]
 mod sprite;
 mod status;
@@ -24,4 +25,5 @@ pub use picture::{MIN_PICTURE_SIDE, PictureLimits};
 pub use plugin::{CartoonPlugin, CartoonSettings, CartoonSystems, DefaultCartoonModel};
 pub use region::{CartoonRegion, RegionArea, ViewRegion};
 pub use request::{CartoonRequest, Progress, RequestSource, Wanted};
+pub use smoothing::CartoonSmoothing;
 pub use status::{CartoonStatus, IdleReason};

@@ -8,8 +8,8 @@ use bevy::prelude::*;
 use super::picture::{output_image, picture_size};
 use super::request::{Progress, RequestSource, Wanted};
 use super::{
-    Cartoon, CartoonBudget, CartoonError, CartoonGroup, CartoonModel, CartoonOutput, CartoonRequest, CartoonSource,
-    CartoonStatus, CartoonTaps, CartoonTensors, CartoonView, PictureLimits, UpdateRate, ViewPlace,
+    Cartoon, CartoonBudget, CartoonError, CartoonGroup, CartoonModel, CartoonOutput, CartoonRequest, CartoonSmoothing,
+    CartoonSource, CartoonStatus, CartoonTaps, CartoonTensors, CartoonView, PictureLimits, UpdateRate, ViewPlace,
 };
 use crate::model::{Model, Tensor};
 
@@ -53,6 +53,7 @@ impl Plugin for CartoonPlugin {
             .register_type::<Cartoon>()
             .register_type::<CartoonOutput>()
             .register_type::<CartoonBudget>()
+            .register_type::<CartoonSmoothing>()
             .init_resource::<CartoonBudget>()
             .init_resource::<PictureLimits>()
             .insert_resource(self.settings.clone())
@@ -108,6 +109,7 @@ struct CartoonQuery {
     request: &'static mut CartoonRequest,
     status: &'static mut CartoonStatus,
     taps: Option<&'static CartoonTaps>,
+    smoothing: Option<&'static CartoonSmoothing>,
     progress: Option<&'static Progress>,
     view: Option<&'static CartoonView>,
 }
@@ -251,6 +253,7 @@ fn resolve(
         // Over a camera's view, the cartoon is blended anew in every frame.
         strength: if is_view { 1.0 } else { cartoon.cartoon.strength.clamp(0.0, 1.0) },
         taps: cartoon.taps.map_or_else(Vec::new, |t| t.names.clone()),
+        smoothing: cartoon.smoothing.and_then(|smoothing| smoothing.effective()),
         // What a camera sees changes unseen.
         always: cartoon.cartoon.update == UpdateRate::Always
             || is_view && cartoon.cartoon.update == UpdateRate::OnChange,

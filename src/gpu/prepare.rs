@@ -109,7 +109,8 @@ fn queue_up<'r>(
     let ends = made.and_then(|()| match chains.get_mut(&key) {
         Some(state) if !waiting.is_empty() => {
             retain_ends(state, requests, params);
-            ready_pipelines(state, params, pipelines)
+            let smooths = waiting.iter().any(|request| request.wanted.smoothing.is_some());
+            ready_pipelines(state, smooths, params, pipelines)
         }
         _ => Ok(None),
     });
@@ -146,7 +147,7 @@ fn begin(
     params: &PrepareParams,
     views: &mut Views,
 ) {
-    let Chains { chains, ledger, counters, .. } = chains;
+    let Chains { chains, ledger, histories, counters, .. } = chains;
     for queue in &mut queues {
         queue.waiting.sort_by_key(|request| (ledger.turn(request.entity), request.entity));
     }
@@ -160,7 +161,7 @@ fn begin(
         }
         waiting.retain(|request| ledger.may_serve(request.entity, lowest));
         waiting.truncate(state.chain.plan.options.batch);
-        let Some(batch) = bind_batch(&waiting, state, &ends, params, counters) else { continue };
+        let Some(batch) = bind_batch(&waiting, state, &ends, histories, params, counters) else { continue };
         for request in waiting {
             ledger.serve(request.entity, request.revision);
             views.take(request);
