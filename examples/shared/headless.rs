@@ -31,6 +31,8 @@ pub struct Headless {
     pub webgl2: bool,
     /// Draw within `App::update` instead of in a thread beside it: then `RenderApp` can be looked into.
     pub unpipelined: bool,
+    /// Compile pipelines before anything is drawn with them: no frame lacks what is still compiling.
+    pub compile_first: bool,
     /// The plugin under test.
     pub plugin: ToonfacePlugin,
 }
@@ -52,7 +54,11 @@ impl Headless {
             .disable::<WinitPlugin>()
             .set(WindowPlugin { primary_window: None, exit_condition: ExitCondition::DontExit, ..default() })
             .set(LogPlugin { filter: "error,bevy_toonface=info".into(), ..default() })
-            .set(RenderPlugin { render_creation: RenderCreation::Automatic(Box::new(settings)), ..default() });
+            .set(RenderPlugin {
+                render_creation: RenderCreation::Automatic(Box::new(settings)),
+                synchronous_pipeline_compilation: self.compile_first,
+                ..default()
+            });
         if LOGS.swap(true, Ordering::Relaxed) {
             plugins = plugins.disable::<LogPlugin>();
         }

@@ -106,7 +106,7 @@ impl Lab {
         let Self { format, webgl2, planes, unpipelined, .. } = *self;
         let start = move || {
             let plugin = ToonfacePlugin { max_planes: planes, format, ..default() };
-            Headless { webgl2, unpipelined, plugin }.start()
+            Headless { webgl2, unpipelined, plugin, ..default() }.start()
         };
         let jobs = match self.jobs.get_or_init(|| worker(start)) {
             Ok(jobs) => jobs,
