@@ -11,6 +11,8 @@ mod request;
 #[cfg(feature = "sprite")]
 mod sprite;
 mod status;
+#[cfg(feature = "few_shot")]
+mod training;
 
 pub use asset::{CartoonLoadError, CartoonModel, CartoonModelLoader};
 pub use budget::CartoonBudget;
@@ -21,3 +23,5 @@ pub use picture::{MIN_PICTURE_SIDE, PictureLimits};
 pub use plugin::{CartoonPlugin, CartoonSettings, CartoonSystems, DefaultCartoonModel};
 pub use request::{CartoonRequest, Progress, RequestSource, Wanted};
 pub use status::CartoonStatus;
+#[cfg(feature = "few_shot")]
+pub use training::{Picker, TrainingProgress, TrainingRequest};

@@ -25,6 +25,8 @@ mod schedule;
 mod shaders;
 mod state;
 mod timer;
+#[cfg(feature = "few_shot")]
+mod training;
 mod watch;
 
 use bevy::core_pipeline::schedule::camera_driver;
@@ -90,5 +92,7 @@ impl Plugin for CartoonRenderPlugin {
                 ),
             )
             .add_systems(RenderGraph, record::toonface.before(camera_driver));
+        #[cfg(feature = "few_shot")]
+        training::plugin(render_app);
     }
 }
