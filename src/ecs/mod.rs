@@ -12,6 +12,8 @@ mod smoothing;
 #[cfg(feature = "sprite")]
 mod sprite;
 mod status;
+#[cfg(feature = "few_shot")]
+mod training;
 
 pub use asset::{CartoonLoadError, CartoonModel, CartoonModelLoader};
 pub use budget::CartoonBudget;
@@ -23,3 +25,5 @@ pub use plugin::{CartoonPlugin, CartoonSettings, CartoonSystems, DefaultCartoonM
 pub use request::{CartoonRequest, Progress, RequestSource, Wanted};
 pub use smoothing::CartoonSmoothing;
 pub use status::CartoonStatus;
+#[cfg(feature = "few_shot")]
+pub use training::{Picker, TrainingProgress, TrainingRequest};

@@ -39,7 +39,7 @@ pub(super) struct PrepareParams<'w> {
     fullscreen: Res<'w, FullscreenShader>,
     models: Res<'w, RenderAssets<RenderCartoonModel>>,
     pub images: Res<'w, RenderAssets<GpuImage>>,
-    settings: Res<'w, ChainSettings>,
+    pub settings: Res<'w, ChainSettings>,
     timer: Res<'w, Timer>,
 }
 
@@ -82,6 +82,10 @@ pub(super) fn prepare_cartoons(
     }
     go_on(chains, &mut allowance);
     begin(chains, queues, &mut allowance, &params);
+    #[cfg(feature = "few_shot")]
+    {
+        chains.left = Some(allowance);
+    }
 }
 
 /// Makes sure of a chain, and finds out who waits for it and can be served.

@@ -32,6 +32,9 @@ pub(super) struct Chains {
     pub counters: CartoonCounters,
     /// Chains that were made.
     pub made: u64,
+    /// What cartoons leave of the frame.
+    #[cfg(feature = "few_shot")]
+    pub left: Option<Allowance>,
 }
 
 /// A chain and the work in it.
