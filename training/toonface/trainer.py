@@ -37,7 +37,7 @@ class Trainer:
         self.settings, self.pairs, self.photos = settings, pairs, photos
         self.processes = Processes()
         self.device = self.processes.device()
-        for name in ("batch", "few_batch", "photo_batch") if self.processes.world > 1 else ():
+        for name in ("batch", "few_batch", "photo_batch") if train.stage == 2 else ("batch", "photo_batch"):
             self.processes.check(f"train.{name}", getattr(train, name))
         self.step = 0
         self.augment = Augment(train.image_size, train.seed)
