@@ -1,11 +1,14 @@
 //! A plan on the device: textures, weights, parameters and bind groups, made once.
 
+use std::ops::Range;
+
 use bevy::platform::collections::HashMap;
 use bevy::prelude::default;
 use bevy::render::render_resource::{
     BindGroup, BindGroupEntry, BindingResource, Buffer, BufferBinding, BufferInitDescriptor, BufferSize, BufferUsages,
-    CachedRenderPipelineId, Extent3d, Sampler, SamplerDescriptor, TexelCopyBufferLayout, Texture, TextureDescriptor,
-    TextureDimension, TextureUsages, TextureView, TextureViewDescriptor,
+    CachedRenderPipelineId, Extent3d, Origin3d, Sampler, SamplerDescriptor, TexelCopyBufferLayout,
+    TexelCopyTextureInfo, Texture, TextureDescriptor, TextureDimension, TextureUsages, TextureView,
+    TextureViewDescriptor,
 };
 use bevy::render::renderer::{RenderDevice, RenderQueue};
 
@@ -25,6 +28,7 @@ pub(super) struct Chain {
     /// Pipelines by kernel index of the plan.
     pub pipelines: Vec<CachedRenderPipelineId>,
     pub slots: Vec<(Texture, TextureView)>,
+    weights: Texture,
     bind_groups: Vec<BindGroup>,
 }
 
@@ -89,7 +93,9 @@ impl Chain {
                 (texture, view)
             })
             .collect();
-        let weights = upload_weights(&plan, context, &label("weights"));
+        let weights = weight_texture(&plan, device, &label("weights"));
+        upload_rows(&weights, &plan, 0..plan.weights.height(), context.queue);
+        let weight_view = weights.create_view(&TextureViewDescriptor::default());
         let params = upload_params(&plan, device, &label("params"));
         // Defaults: nearest, clamped to the edge.
         let nearest = device.create_sampler(&SamplerDescriptor { label: Some("bevy_toonface/nearest"), ..default() });
@@ -108,7 +114,7 @@ impl Chain {
                     entries.extend(draw.textures.iter().map(|(binding, texture)| BindGroupEntry {
                         binding: *binding,
                         resource: BindingResource::TextureView(match texture {
-                            TextureRef::Weights => &weights,
+                            TextureRef::Weights => &weight_view,
                             TextureRef::Slot(slot) => &slots[*slot].1,
                         }),
                     }));
@@ -130,7 +136,18 @@ impl Chain {
         }
         drop(known);
         let pipelines = kernels.iter().map(|k| k.id).collect();
-        Self { plan, passes, pipelines, slots, bind_groups }
+        Self { plan, passes, pipelines, slots, weights, bind_groups }
+    }
+
+    /// Takes over a plan that differs from this one's in nothing but weights, and uploads the rows that changed. Returns
+    /// how many bytes that were, or the plan, if it needs a chain of its own.
+    pub fn update_weights(&mut self, plan: Plan, queue: &RenderQueue) -> Result<usize, Box<Plan>> {
+        if !plan.differs_only_in_weights(&self.plan) {
+            return Err(Box::new(plan));
+        }
+        let changed = plan.weights.changed_rows(&self.plan.weights);
+        self.plan = plan;
+        Ok(changed.into_iter().map(|rows| upload_rows(&self.weights, &self.plan, rows, queue)).sum())
     }
 
     /// The bind group of a draw.
@@ -164,26 +181,35 @@ fn params_entry(params: &Buffer) -> BindGroupEntry<'_> {
     }
 }
 
-fn upload_weights(plan: &Plan, context: &ChainContext, label: &str) -> TextureView {
-    let size =
-        Extent3d { width: WEIGHT_TEXTURE_WIDTH as u32, height: plan.weights.height() as u32, depth_or_array_layers: 1 };
-    let format = if plan.options.half_weights { TensorFormat::Rgba16Float } else { TensorFormat::Rgba32Float };
-    let texture = context.device.create_texture(&TextureDescriptor {
+/// Format of the weights on the device.
+fn weight_format(plan: &Plan) -> TensorFormat {
+    if plan.options.half_weights { TensorFormat::Rgba16Float } else { TensorFormat::Rgba32Float }
+}
+
+fn weight_texture(plan: &Plan, device: &RenderDevice, label: &str) -> Texture {
+    let (width, height) = (WEIGHT_TEXTURE_WIDTH as u32, plan.weights.height() as u32);
+    device.create_texture(&TextureDescriptor {
         label: Some(label),
-        size,
+        size: Extent3d { width, height, depth_or_array_layers: 1 },
         mip_level_count: 1,
         sample_count: 1,
         dimension: TextureDimension::D2,
-        format: texture_format(format),
+        format: texture_format(weight_format(plan)),
         usage: TextureUsages::TEXTURE_BINDING | TextureUsages::COPY_DST,
         view_formats: &[],
-    });
+    })
+}
+
+/// Uploads some rows of weights; returns how many bytes that are.
+fn upload_rows(texture: &Texture, plan: &Plan, rows: Range<usize>, queue: &RenderQueue) -> usize {
+    let format = weight_format(plan);
+    let size = Extent3d { width: WEIGHT_TEXTURE_WIDTH as u32, height: rows.len() as u32, depth_or_array_layers: 1 };
+    let origin = Origin3d { x: 0, y: rows.start as u32, z: 0 };
     let bytes_per_row = Some(format.bytes() as u32 * size.width);
     let layout = TexelCopyBufferLayout { offset: 0, bytes_per_row, rows_per_image: None };
-    let texels = plan.weights.texels.as_flattened();
-    let bytes = texel_bytes(format, texels);
-    context.queue.write_texture(texture.as_image_copy(), &bytes, layout, size);
-    texture.create_view(&TextureViewDescriptor::default())
+    let bytes = texel_bytes(format, plan.weights.rows(rows).as_flattened());
+    queue.write_texture(TexelCopyTextureInfo { origin, ..texture.as_image_copy() }, &bytes, layout, size);
+    bytes.len()
 }
 
 fn upload_params(plan: &Plan, device: &RenderDevice, label: &str) -> Buffer {

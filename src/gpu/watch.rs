@@ -17,6 +17,7 @@ pub(super) fn watch(
     queue: Res<RenderQueue>,
     device: Res<RenderDevice>,
 ) {
+    exchange.idle = false;
     let Chains { chains, in_flight, counters, .. } = &mut *chains;
     for frame in in_flight.iter_mut() {
         if frame.submit(&queue) {

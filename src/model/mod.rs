@@ -6,6 +6,7 @@
 //!                                         \_____________ Model _____________/
 //! ```
 
+mod checkpoint;
 mod error;
 pub mod generator;
 mod graph;
@@ -17,6 +18,7 @@ mod param;
 mod shape;
 mod tensor;
 
+pub use checkpoint::{Checkpoint, CheckpointForm};
 pub use error::ModelError;
 pub use generator::Generator;
 pub use graph::{Graph, GraphBuilder, Node, NodeId};
