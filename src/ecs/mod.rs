@@ -4,9 +4,15 @@ mod asset;
 mod budget;
 mod components;
 mod error;
+mod files;
+#[cfg(all(feature = "hot_reload", not(target_arch = "wasm32")))]
+pub(crate) mod folder_watch;
+#[cfg(all(feature = "hot_reload", not(target_arch = "wasm32")))]
+mod hot_reload;
 mod pacer;
 mod picture;
 mod plugin;
+mod reload;
 mod request;
 mod smoothing;
 #[cfg(feature = "sprite")]
@@ -19,9 +25,11 @@ pub use asset::{CartoonLoadError, CartoonModel, CartoonModelLoader};
 pub use budget::CartoonBudget;
 pub use components::{Cartoon, CartoonGroup, CartoonOutput, CartoonSource, CartoonTaps, CartoonTensors, UpdateRate};
 pub use error::CartoonError;
+pub use files::ModelFiles;
 pub use pacer::Pacer;
 pub use picture::{MIN_PICTURE_SIDE, PictureLimits};
-pub use plugin::{CartoonPlugin, CartoonSettings, CartoonSystems, DefaultCartoonModel};
+pub use plugin::{CartoonPlugin, CartoonSettings, CartoonSystems, DefaultCartoonModel, adopt_device};
+pub use reload::{CartoonWarning, ReloadError, ShaderReloads};
 pub use request::{CartoonRequest, Progress, RequestSource, Wanted};
 pub use smoothing::CartoonSmoothing;
 pub use status::CartoonStatus;
