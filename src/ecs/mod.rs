@@ -4,20 +4,25 @@ mod asset;
 mod budget;
 mod components;
 mod error;
+#[cfg(any(feature = "sprite", feature = "ui"))]
+mod look;
+#[cfg(any(feature = "mesh2d", feature = "pbr"))]
+mod material;
 mod pacer;
 mod picture;
 mod plugin;
 mod request;
-#[cfg(feature = "sprite")]
-mod sprite;
+mod shows;
 mod status;
 
 pub use asset::{CartoonLoadError, CartoonModel, CartoonModelLoader};
 pub use budget::CartoonBudget;
 pub use components::{Cartoon, CartoonGroup, CartoonOutput, CartoonSource, CartoonTaps, CartoonTensors, UpdateRate};
 pub use error::CartoonError;
+#[cfg(any(feature = "mesh2d", feature = "pbr"))]
+pub use material::{CartoonMaterial, CartoonMaterialPlugin, MaterialSlot};
 pub use pacer::Pacer;
 pub use picture::{MIN_PICTURE_SIDE, PictureLimits};
 pub use plugin::{CartoonPlugin, CartoonSettings, CartoonSystems, DefaultCartoonModel};
 pub use request::{CartoonRequest, Progress, RequestSource, Wanted};
-pub use status::CartoonStatus;
+pub use status::{CartoonReady, CartoonStatus};
