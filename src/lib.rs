@@ -30,11 +30,18 @@
 //! | `ui` | yes | the same for an `ImageNode` |
 //! | `mesh2d` | yes | the same for the texture of a `ColorMaterial` |
 //! | `pbr` | yes | the same for the base colour texture of a `StandardMaterial` |
+//! | `video` | no | moving pictures from files or sources of your own as pictures of entities |
+//! | `webcam` | no | the same from a camera; building it needs libclang on Linux |
 
 pub mod ecs;
 pub mod gpu;
 pub mod model;
 pub mod plan;
+pub mod prelude;
+#[cfg(all(feature = "video", not(target_arch = "wasm32")))]
+pub mod video;
+#[cfg(all(feature = "webcam", not(target_arch = "wasm32")))]
+pub mod webcam;
 
 #[cfg(feature = "bundled_model")]
 mod bundled;
@@ -44,16 +51,6 @@ use bevy::prelude::*;
 use ecs::{CartoonModelLoader, CartoonPlugin, CartoonSettings, PictureLimits};
 use gpu::CartoonRenderPlugin;
 use plan::TensorFormat;
-
-/// What a game needs.
-pub mod prelude {
-    pub use crate::ToonfacePlugin;
-    pub use crate::ecs::{
-        Cartoon, CartoonBudget, CartoonError, CartoonGroup, CartoonModel, CartoonOutput, CartoonReady, CartoonSource,
-        CartoonStatus, UpdateRate,
-    };
-    pub use crate::plan::TensorFormat;
-}
 
 /// Draws entities with a [`CartoonGroup`](ecs::CartoonGroup) as cartoons. Add it after Bevy's `DefaultPlugins`.
 #[derive(Debug, Clone)]
@@ -97,6 +94,8 @@ impl Plugin for ToonfacePlugin {
             CartoonPlugin { settings },
             CartoonRenderPlugin { max_planes, format, half_weights, max_batch },
         ));
+        #[cfg(all(feature = "video", not(target_arch = "wasm32")))]
+        app.add_plugins(video::plugin);
         // Models that start loading now wait for the loader, which has to know the device.
         app.preregister_asset_loader::<CartoonModelLoader>(&["cartoon.ron"]);
     }

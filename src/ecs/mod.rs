@@ -13,6 +13,7 @@ mod picture;
 mod plugin;
 mod request;
 mod shows;
+mod smoothing;
 mod status;
 
 pub use asset::{CartoonLoadError, CartoonModel, CartoonModelLoader};
@@ -25,4 +26,5 @@ pub use pacer::Pacer;
 pub use picture::{MIN_PICTURE_SIDE, PictureLimits};
 pub use plugin::{CartoonPlugin, CartoonSettings, CartoonSystems, DefaultCartoonModel};
 pub use request::{CartoonRequest, Progress, RequestSource, Wanted};
+pub use smoothing::CartoonSmoothing;
 pub use status::{CartoonReady, CartoonStatus};

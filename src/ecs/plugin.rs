@@ -10,7 +10,7 @@ use super::request::{Progress, RequestSource, Wanted};
 use super::shows::Told;
 use super::{
     Cartoon, CartoonBudget, CartoonError, CartoonGroup, CartoonModel, CartoonOutput, CartoonReady, CartoonRequest,
-    CartoonSource, CartoonStatus, CartoonTaps, CartoonTensors, PictureLimits, UpdateRate,
+    CartoonSmoothing, CartoonSource, CartoonStatus, CartoonTaps, CartoonTensors, PictureLimits, UpdateRate,
 };
 use crate::model::{Model, Tensor};
 
@@ -52,6 +52,7 @@ impl Plugin for CartoonPlugin {
             .register_type::<Cartoon>()
             .register_type::<CartoonOutput>()
             .register_type::<CartoonBudget>()
+            .register_type::<CartoonSmoothing>()
             .init_resource::<CartoonBudget>()
             .init_resource::<PictureLimits>()
             .insert_resource(self.settings.clone())
@@ -116,6 +117,7 @@ struct CartoonQuery {
     status: &'static mut CartoonStatus,
     told: &'static Told,
     taps: Option<&'static CartoonTaps>,
+    smoothing: Option<&'static CartoonSmoothing>,
     progress: Option<&'static Progress>,
 }
 
@@ -235,6 +237,7 @@ fn resolve(
         output: AssetId::default(),
         strength: cartoon.cartoon.strength.clamp(0.0, 1.0),
         taps: cartoon.taps.map_or_else(Vec::new, |t| t.names.clone()),
+        smoothing: cartoon.smoothing.and_then(|smoothing| smoothing.effective()),
         always: cartoon.cartoon.update == UpdateRate::Always,
     };
     cartoon.told.check(&resolver.assets)?;

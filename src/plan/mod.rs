@@ -26,7 +26,7 @@ pub use kernel::Kernel;
 pub use layout::{Layout, LayoutUniform, Rect};
 pub use limits::PlanLimits;
 pub use pass::{Draw, ParamsRef, Pass, PlannedTensor, Slot, TextureRef};
-pub use source::{composite_source, encode_source};
+pub use source::{composite_source, encode_source, feed_source, settle_source};
 pub use weights::{PackedWeights, WEIGHT_TEXTURE_WIDTH};
 
 use crate::model::Model;
