@@ -1,10 +1,8 @@
 //! Draws people as cartoons, live, in a Bevy game.
 //!
 //! A multi-branch GAN (N. Zhuang, C. Yang, "Few-shot Knowledge Transfer for Fine-grained Cartoon Face Generation",
-//! arXiv 2007.13332) runs as **fragment-shader** passes over float render targets (R32F, unless another [`TensorFormat`]
-//! is asked for) inside Bevy's render graph. No compute shader is involved, so it works wherever Bevy draws, WebGL2
-//! included. Tensors are textures: a fragment computes a block of neighbouring pixels and writes each to a colour
-//! attachment of its own ([`plan::Arrangement`]).
+//! arXiv 2007.13332) runs as **fragment-shader** passes over float render targets ([`plan`]) inside Bevy's render graph.
+//! No compute shader is involved, so it works wherever Bevy draws, WebGL2 included.
 //!
 //! ```no_run
 //! use bevy::prelude::*;
@@ -28,7 +26,10 @@
 //! | feature | default | what it adds |
 //! |---|---|---|
 //! | `bundled_model` | yes | the model `toon` (woman, man, kid, elderly) inside the program, 2.2 MiB |
-//! | `sprite` | yes | a `CartoonGroup` on a `Sprite` entity turns its picture into the cartoon |
+//! | `sprite` | yes | a `CartoonGroup` on a `Sprite` or `SpriteMesh` turns its picture into the cartoon |
+//! | `ui` | yes | the same for an `ImageNode` |
+//! | `mesh2d` | yes | the same for the texture of a `ColorMaterial` |
+//! | `pbr` | yes | the same for the base colour texture of a `StandardMaterial` |
 //! | `video` | no | moving pictures from files or sources of your own as pictures of entities |
 //! | `webcam` | no | the same from a camera; building it needs libclang on Linux |
 
@@ -51,8 +52,7 @@ use ecs::{CartoonModelLoader, CartoonPlugin, CartoonSettings};
 use gpu::CartoonRenderPlugin;
 use plan::TensorFormat;
 
-/// Draws the pictures of entities with a [`CartoonGroup`](ecs::CartoonGroup) as cartoons. Add it after Bevy's
-/// `DefaultPlugins`.
+/// Draws entities with a [`CartoonGroup`](ecs::CartoonGroup) as cartoons. Add it after Bevy's `DefaultPlugins`.
 #[derive(Debug, Clone)]
 pub struct ToonfacePlugin {
     /// Asset path of the model for cartoons that name none. Default: [`ToonfacePlugin::BUNDLED_MODEL`].
