@@ -1,10 +1,8 @@
 //! Draws people as cartoons, live, in a Bevy game.
 //!
 //! A multi-branch GAN (N. Zhuang, C. Yang, "Few-shot Knowledge Transfer for Fine-grained Cartoon Face Generation",
-//! arXiv 2007.13332) runs as **fragment-shader** passes over float render targets (R32F, unless another [`TensorFormat`]
-//! is asked for) inside Bevy's render graph. No compute shader is involved, so it works wherever Bevy draws, WebGL2
-//! included. Tensors are textures: a fragment computes a block of neighbouring pixels and writes each to a colour
-//! attachment of its own ([`plan::Arrangement`]).
+//! arXiv 2007.13332) runs as **fragment-shader** passes over float render targets ([`plan`]) inside Bevy's render graph.
+//! No compute shader is involved, so it works wherever Bevy draws, WebGL2 included.
 //!
 //! ```no_run
 //! use bevy::prelude::*;
@@ -28,12 +26,22 @@
 //! | feature | default | what it adds |
 //! |---|---|---|
 //! | `bundled_model` | yes | the model `toon` (woman, man, kid, elderly) inside the program, 2.2 MiB |
-//! | `sprite` | yes | a `CartoonGroup` on a `Sprite` entity turns its picture into the cartoon |
+//! | `sprite` | yes | a `CartoonGroup` on a `Sprite` or `SpriteMesh` turns its picture into the cartoon |
+//! | `ui` | yes | the same for an `ImageNode` |
+//! | `mesh2d` | yes | the same for the texture of a `ColorMaterial` |
+//! | `pbr` | yes | the same for the base colour texture of a `StandardMaterial` |
+//! | `video` | no | moving pictures from files or sources of your own as pictures of entities |
+//! | `webcam` | no | the same from a camera; building it needs libclang on Linux |
 
 pub mod ecs;
 pub mod gpu;
 pub mod model;
 pub mod plan;
+pub mod prelude;
+#[cfg(all(feature = "video", not(target_arch = "wasm32")))]
+pub mod video;
+#[cfg(all(feature = "webcam", not(target_arch = "wasm32")))]
+pub mod webcam;
 
 #[cfg(feature = "bundled_model")]
 mod bundled;
@@ -44,18 +52,7 @@ use ecs::{CartoonModelLoader, CartoonPlugin, CartoonSettings};
 use gpu::CartoonRenderPlugin;
 use plan::TensorFormat;
 
-/// What a game needs.
-pub mod prelude {
-    pub use crate::ToonfacePlugin;
-    pub use crate::ecs::{
-        Cartoon, CartoonBudget, CartoonError, CartoonGroup, CartoonModel, CartoonOutput, CartoonSource, CartoonStatus,
-        CartoonWarning, UpdateRate,
-    };
-    pub use crate::plan::TensorFormat;
-}
-
-/// Draws the pictures of entities with a [`CartoonGroup`](ecs::CartoonGroup) as cartoons. Add it after Bevy's
-/// `DefaultPlugins`.
+/// Draws entities with a [`CartoonGroup`](ecs::CartoonGroup) as cartoons. Add it after Bevy's `DefaultPlugins`.
 #[derive(Debug, Clone)]
 pub struct ToonfacePlugin {
     /// Asset path of the model for cartoons that name none. Default: [`ToonfacePlugin::BUNDLED_MODEL`].
@@ -102,6 +99,8 @@ impl Plugin for ToonfacePlugin {
             CartoonPlugin { settings },
             CartoonRenderPlugin { max_planes, format, half_weights, max_batch, max_memory },
         ));
+        #[cfg(all(feature = "video", not(target_arch = "wasm32")))]
+        app.add_plugins(video::plugin);
         // Models that start loading now wait for the loader, which has to know the device.
         app.preregister_asset_loader::<CartoonModelLoader>(&["cartoon.ron"]);
     }

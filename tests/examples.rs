@@ -9,8 +9,12 @@ use tool::tool;
 
 /// The picture that an example draws without a window.
 fn picture(example: &str) -> RgbaImage {
+    picture_with(example, &[])
+}
+
+fn picture_with(example: &str, args: &[&str]) -> RgbaImage {
     let out = std::env::temp_dir().join(format!("toonface_{example}_{}.png", std::process::id()));
-    let done = tool(example).arg("--headless").arg("--out").arg(&out).output().expect("the example runs");
+    let done = tool(example).args(args).arg("--headless").arg("--out").arg(&out).output().expect("the example runs");
     assert!(done.status.success(), "{example}: {}", String::from_utf8_lossy(&done.stderr));
     let picture = image::open(&out).expect("a picture").to_rgba8();
     let _ = std::fs::remove_file(&out);
@@ -34,4 +38,85 @@ fn sprites_show_portraits_above_their_cartoons() {
         let change = difference(&picture, [x, 17, 250, 256], [x, 287, 250, 256]);
         assert!((2.0..60.0).contains(&change), "column {column}: the cartoon is {change} of 255 from its portrait");
     }
+}
+
+/// Side of a person in the crowd's picture, and from one to the next.
+const PERSON: u32 = 112;
+const STEP: u32 = 120;
+
+/// Whoever stands still in the picture; and in the last two columns, pages are turned.
+fn stands_still(column: u32, row: u32) -> bool {
+    column < 6 && (column + row) % 2 == 1
+}
+
+#[test]
+fn a_crowd_of_32_is_all_cartoons_within_the_budget() {
+    // A busy machine takes minutes for all of them in slices of 4 ms.
+    let picture = picture_with("crowd", &["--budget", "60"]);
+    assert_eq!(picture.dimensions(), (8 * STEP, 4 * STEP + 40));
+    let names = ["woman_1", "man_1", "kid_1", "elderly_1", "woman_2", "man_2", "kid_2", "elderly_2"];
+    let portraits = names.map(|name| {
+        let path = format!("{}/assets/portraits/{name}.jpg", env!("CARGO_MANIFEST_DIR"));
+        let portrait = image::open(path).expect("a portrait").to_rgba8();
+        image::imageops::resize(&portrait, PERSON, PERSON, image::imageops::FilterType::Triangle)
+    });
+    let person = |column: u32, row: u32| {
+        let (x, y) = (column * STEP + (STEP - PERSON) / 2, row * STEP + (STEP - PERSON) / 2);
+        image::imageops::crop_imm(&picture, x, y, PERSON, PERSON).to_image()
+    };
+    let mean = |a: &RgbaImage, b: &RgbaImage| {
+        let sum: u64 = a.as_raw().iter().zip(b.as_raw()).map(|(a, b)| u64::from(a.abs_diff(*b))).sum();
+        sum as f64 / a.as_raw().len() as f64
+    };
+    for (column, row) in (0..32).map(|i| (i % 8, i / 8)) {
+        let shown = person(column, row);
+        // People in a crowd move a little, and the last ones have another picture from time to time.
+        let nearest = portraits.iter().map(|portrait| mean(&shown, portrait)).fold(f64::MAX, f64::min);
+        assert!((2.0..60.0).contains(&nearest), "column {column}, row {row}: {nearest} of 255 from every portrait");
+        if stands_still(column, row) {
+            let own = mean(&shown, &portraits[column as usize]);
+            assert_eq!(own, nearest, "column {column}, row {row} shows somebody else");
+        }
+    }
+    // The same person in different groups.
+    for column in 0..6 {
+        let rows: Vec<u32> = (0..4).filter(|row| stands_still(column, *row)).collect();
+        let change = mean(&person(column, rows[0]), &person(column, rows[1]));
+        assert!(change > 1.0, "column {column}: two groups differ by {change} of 255");
+    }
+}
+
+/// Position of the last portrait, mirrored, and of its cartoon.
+#[cfg(feature = "webcam")]
+#[test]
+fn the_webcam_example_shows_a_mirrored_portrait_beside_its_cartoon() {
+    let picture = picture("webcam");
+    assert_eq!(picture.dimensions(), (1000, 620));
+    let (side, left, right, top) = (480, 10, 510, 10);
+    let portrait =
+        image::open(concat!(env!("CARGO_MANIFEST_DIR"), "/assets/portraits/woman_3.jpg")).expect("a portrait");
+    let mirrored = image::imageops::flip_horizontal(&portrait.to_rgba8());
+    let shown = |x: u32| image::imageops::crop_imm(&picture, x, top, side, side).to_image();
+    // Inside of the guide's oval, where nothing lies over it, and with the guide's line in between.
+    let middle = |picture: &RgbaImage| {
+        let at = |v: f32| (v * picture.width() as f32) as u32;
+        let part = image::imageops::crop_imm(picture, at(0.35), at(0.35), at(0.3), at(0.35)).to_image();
+        image::imageops::resize(&part, 64, 64, image::imageops::FilterType::Triangle)
+    };
+    let apart = |a: &RgbaImage, b: &RgbaImage| {
+        let sum: u64 = a.as_raw().iter().zip(b.as_raw()).map(|(a, b)| u64::from(a.abs_diff(*b))).sum();
+        sum as f64 / a.as_raw().len() as f64
+    };
+    let (seen, wanted) = (middle(&shown(left)), middle(&mirrored));
+    let turned = middle(&portrait.to_rgba8());
+    assert!(apart(&seen, &wanted) < 3.0, "{} from the mirrored portrait", apart(&seen, &wanted));
+    assert!(apart(&seen, &turned) > 2.0 * apart(&seen, &wanted), "mirrored or not makes no difference");
+    let cartoon = middle(&shown(right));
+    assert!((2.0..60.0).contains(&apart(&cartoon, &wanted)), "the cartoon is {} off", apart(&cartoon, &wanted));
+    assert!(apart(&cartoon, &wanted) < apart(&cartoon, &turned), "the cartoon is mirrored, too");
+    // The guide's line at the height of the face's middle, and words below.
+    let bright = |x: u32, y: u32| picture.get_pixel(x, y).0[..3].iter().all(|v| *v > 200);
+    assert!((0..side * 2 / 5).any(|x| bright(left + x, top + side * 52 / 100)), "no guide");
+    let letters = (500..615).flat_map(|y| (0..1000).map(move |x| (x, y))).filter(|(x, y)| bright(*x, *y)).count();
+    assert!(letters > 500, "{letters} bright pixels where words should be");
 }

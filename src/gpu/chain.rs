@@ -14,6 +14,8 @@ use bevy::render::renderer::{RenderDevice, RenderQueue};
 
 use super::pipelines::{PipelineQueue, Pipelines, texture_format};
 use super::readback::texel_bytes;
+#[cfg(feature = "few_shot")]
+use crate::plan::TrainingPlan;
 use crate::plan::kernel::{BIND_PARAMS, BIND_SAMPLER};
 use crate::plan::{Plan, Rect, TensorFormat, TextureRef, WEIGHT_TEXTURE_WIDTH};
 
@@ -28,8 +30,21 @@ pub(super) struct Chain {
     /// Pipelines by kernel index of the plan.
     pub pipelines: Vec<CachedRenderPipelineId>,
     pub slots: Vec<(Texture, TextureView)>,
-    weights: Texture,
     bind_groups: Vec<BindGroup>,
+    shared: Shared,
+}
+
+/// What all draws of a plan are bound to.
+#[derive(Debug, Clone)]
+struct Shared {
+    weights: Texture,
+    /// Of the weights.
+    view: TextureView,
+    /// See [`TextureRef::Indices`].
+    #[cfg(feature = "few_shot")]
+    indices: Option<TextureView>,
+    params: Buffer,
+    nearest: Sampler,
 }
 
 /// Draws with the same kernel and textures share a bind group.
@@ -95,10 +110,22 @@ impl Chain {
             .collect();
         let weights = weight_texture(&plan, device, &label("weights"));
         upload_rows(&weights, &plan, 0..plan.weights.height(), context.queue);
-        let weight_view = weights.create_view(&TextureViewDescriptor::default());
-        let params = upload_params(&plan, device, &label("params"));
-        // Defaults: nearest, clamped to the edge.
-        let nearest = device.create_sampler(&SamplerDescriptor { label: Some("bevy_toonface/nearest"), ..default() });
+        let shared = Shared {
+            view: weights.create_view(&TextureViewDescriptor::default()),
+            weights,
+            #[cfg(feature = "few_shot")]
+            indices: None,
+            params: upload_params(&plan, device, &label("params")),
+            // Defaults: nearest, clamped to the edge.
+            nearest: device.create_sampler(&SamplerDescriptor { label: Some("bevy_toonface/nearest"), ..default() }),
+        };
+        Self::bind(plan, slots, shared, context)
+    }
+
+    /// Makes bind groups of resources that exist.
+    fn bind(plan: Plan, slots: Vec<(Texture, TextureView)>, shared: Shared, context: &mut ChainContext) -> Self {
+        let device = context.device;
+        let label = |what: &str| format!("bevy_toonface/{}/{what}", plan.model);
 
         let kernels: Vec<_> =
             plan.kernels.iter().map(|k| context.pipelines.kernel(*k, &context.pipeline_queue)).collect();
@@ -110,11 +137,13 @@ impl Chain {
             for draw in &pass.draws {
                 let bind_group = *known.entry((draw.kernel, draw.textures.as_slice())).or_insert_with(|| {
                     let layout = context.pipeline_queue.cache.get_bind_group_layout(&kernels[draw.kernel].layout);
-                    let mut entries = vec![params_entry(&params), nearest_entry(&nearest)];
+                    let mut entries = vec![params_entry(&shared.params), nearest_entry(&shared.nearest)];
                     entries.extend(draw.textures.iter().map(|(binding, texture)| BindGroupEntry {
                         binding: *binding,
                         resource: BindingResource::TextureView(match texture {
-                            TextureRef::Weights => &weight_view,
+                            TextureRef::Weights => &shared.view,
+                            #[cfg(feature = "few_shot")]
+                            TextureRef::Indices => shared.indices.as_ref().unwrap_or(&shared.view),
                             TextureRef::Slot(slot) => &slots[*slot].1,
                         }),
                     }));
@@ -136,7 +165,23 @@ impl Chain {
         }
         drop(known);
         let pipelines = kernels.iter().map(|k| k.id).collect();
-        Self { plan, passes, pipelines, slots, weights, bind_groups }
+        Self { plan, passes, pipelines, slots, bind_groups, shared }
+    }
+
+    /// The chain of a step of training, and the same with the textures of states and their next values swapped.
+    #[cfg(feature = "few_shot")]
+    pub fn pair(training: &TrainingPlan, context: &mut ChainContext) -> [Self; 2] {
+        let Self { plan, slots, shared, .. } = Self::new(training.plan.clone(), context);
+        let label = format!("bevy_toonface/{}/indices", plan.model);
+        let texels = &training.indices;
+        let indices =
+            texel_texture(texels.len() / WEIGHT_TEXTURE_WIDTH, TensorFormat::Rgba32Float, context.device, &label);
+        upload(&indices, 0, texels, TensorFormat::Rgba32Float, context.queue);
+        let indices = indices.create_view(&TextureViewDescriptor::default());
+        let shared = Shared { indices: Some(indices), ..shared };
+        let mut swapped = slots.clone();
+        training.swaps().into_iter().for_each(|(a, b)| swapped.swap(a, b));
+        [slots, swapped].map(|slots| Self::bind(plan.clone(), slots, shared.clone(), context))
     }
 
     /// Takes over a plan that differs from this one's in nothing but weights, and uploads the rows that changed. Returns
@@ -147,7 +192,7 @@ impl Chain {
         }
         let changed = plan.weights.changed_rows(&self.plan.weights);
         self.plan = plan;
-        Ok(changed.into_iter().map(|rows| upload_rows(&self.weights, &self.plan, rows, queue)).sum())
+        Ok(changed.into_iter().map(|rows| upload_rows(&self.shared.weights, &self.plan, rows, queue)).sum())
     }
 
     /// The bind group of a draw.
@@ -187,14 +232,19 @@ fn weight_format(plan: &Plan) -> TensorFormat {
 }
 
 fn weight_texture(plan: &Plan, device: &RenderDevice, label: &str) -> Texture {
-    let (width, height) = (WEIGHT_TEXTURE_WIDTH as u32, plan.weights.height() as u32);
+    texel_texture(plan.weights.height(), weight_format(plan), device, label)
+}
+
+/// A texture of the weights' width.
+fn texel_texture(rows: usize, format: TensorFormat, device: &RenderDevice, label: &str) -> Texture {
+    let (width, height) = (WEIGHT_TEXTURE_WIDTH as u32, rows as u32);
     device.create_texture(&TextureDescriptor {
         label: Some(label),
         size: Extent3d { width, height, depth_or_array_layers: 1 },
         mip_level_count: 1,
         sample_count: 1,
         dimension: TextureDimension::D2,
-        format: texture_format(weight_format(plan)),
+        format: texture_format(format),
         usage: TextureUsages::TEXTURE_BINDING | TextureUsages::COPY_DST,
         view_formats: &[],
     })
@@ -202,12 +252,17 @@ fn weight_texture(plan: &Plan, device: &RenderDevice, label: &str) -> Texture {
 
 /// Uploads some rows of weights; returns how many bytes that are.
 fn upload_rows(texture: &Texture, plan: &Plan, rows: Range<usize>, queue: &RenderQueue) -> usize {
-    let format = weight_format(plan);
-    let size = Extent3d { width: WEIGHT_TEXTURE_WIDTH as u32, height: rows.len() as u32, depth_or_array_layers: 1 };
-    let origin = Origin3d { x: 0, y: rows.start as u32, z: 0 };
-    let bytes_per_row = Some(format.bytes() as u32 * size.width);
-    let layout = TexelCopyBufferLayout { offset: 0, bytes_per_row, rows_per_image: None };
-    let bytes = texel_bytes(format, plan.weights.rows(rows).as_flattened());
+    upload(texture, rows.start, plan.weights.rows(rows), weight_format(plan), queue)
+}
+
+/// Uploads whole rows of texels from `row` on; returns how many bytes that are.
+fn upload(texture: &Texture, row: usize, texels: &[[f32; 4]], format: TensorFormat, queue: &RenderQueue) -> usize {
+    let (width, height) = (WEIGHT_TEXTURE_WIDTH as u32, (texels.len() / WEIGHT_TEXTURE_WIDTH) as u32);
+    let size = Extent3d { width, height, depth_or_array_layers: 1 };
+    let origin = Origin3d { x: 0, y: row as u32, z: 0 };
+    let layout =
+        TexelCopyBufferLayout { offset: 0, bytes_per_row: Some(format.bytes() as u32 * width), rows_per_image: None };
+    let bytes = texel_bytes(format, texels.as_flattened());
     queue.write_texture(TexelCopyTextureInfo { origin, ..texture.as_image_copy() }, &bytes, layout, size);
     bytes.len()
 }

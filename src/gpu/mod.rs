@@ -25,8 +25,11 @@ mod readback;
 mod record;
 mod schedule;
 mod shaders;
+mod smoothing;
 mod state;
 mod timer;
+#[cfg(feature = "few_shot")]
+mod training;
 #[cfg(all(feature = "hot_reload", not(target_arch = "wasm32")))]
 mod trial;
 mod watch;
@@ -105,6 +108,8 @@ impl Plugin for CartoonRenderPlugin {
                 ),
             )
             .add_systems(RenderGraph, record::toonface.before(camera_driver));
+        #[cfg(feature = "few_shot")]
+        training::plugin(render_app);
         #[cfg(all(feature = "hot_reload", not(target_arch = "wasm32")))]
         render_app.init_resource::<hot_reload::ShaderWatch>().add_systems(
             Render,

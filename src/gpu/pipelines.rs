@@ -25,6 +25,8 @@ const OUTPUT_FORMAT: TextureFormat = TextureFormat::Rgba8UnormSrgb;
 const SHADER_NAMESPACE: u64 = 0x746f_6f6e_6661_6365;
 /// Binding of the picture.
 pub(super) const BIND_SOURCE: u32 = 1;
+/// Binding of what a picture was before.
+pub(super) const BIND_HISTORY: u32 = 2;
 
 /// A queued pipeline and the layout of its only bind group.
 #[derive(Debug, Clone)]
@@ -41,6 +43,10 @@ pub(super) struct Pipelines {
     encode: HashMap<Arrangement, Pipeline>,
     /// Tensor to picture, with and without a picture below.
     composite: HashMap<(Arrangement, bool), Pipeline>,
+    /// Picture and its past to its history.
+    settle: Option<Pipeline>,
+    /// History to tensor.
+    feed: HashMap<Arrangement, Pipeline>,
     /// Shaders that the cache has not got yet.
     pub(super) written: Vec<(AssetId<Shader>, Shader)>,
     /// What the shaders were written for.
@@ -112,6 +118,30 @@ impl Pipelines {
             queue.queue("encode", shader, Vec::new(), &entries, &vec![texture_format(tensor.format); tensor.planes()])
         };
         encode.entry(tensor).or_insert_with(make).clone()
+    }
+
+    /// Keeps a history of pictures.
+    pub fn settle(&mut self, queue: &PipelineQueue) -> Pipeline {
+        let Self { settle, written, subjects, templates, .. } = self;
+        let writer = Writer { written, subjects, templates };
+        let make = || {
+            let entries = [uniform(BIND_PARAMS), texture(BIND_SOURCE), texture(BIND_HISTORY)];
+            let shader = writer.write(Subject::Settle);
+            queue.queue("settle", shader, Vec::new(), &entries, &[texture_format(Arrangement::QUADS.format)])
+        };
+        settle.get_or_insert_with(make).clone()
+    }
+
+    /// `tensor`: how the network's input is arranged.
+    pub fn feed(&mut self, tensor: Arrangement, queue: &PipelineQueue) -> Pipeline {
+        let Self { feed, written, subjects, templates, .. } = self;
+        let writer = Writer { written, subjects, templates };
+        let make = || {
+            let entries = [uniform(BIND_PARAMS), texture(BIND_SOURCE)];
+            let shader = writer.write(Subject::Feed(tensor));
+            queue.queue("feed", shader, Vec::new(), &entries, &vec![texture_format(tensor.format); tensor.planes()])
+        };
+        feed.entry(tensor).or_insert_with(make).clone()
     }
 
     /// `tensor`: how the picture of the output is arranged; `source`: whether there is a picture to blend over.

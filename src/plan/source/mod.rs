@@ -28,6 +28,16 @@ pub fn encode_source(out: &Arrangement) -> String {
     Templates::default().write(&Subject::Encode(*out)).text
 }
 
+/// The shader of this build that turns a settled picture of the network's size into a tensor that is arranged as `out`.
+pub fn feed_source(out: &Arrangement) -> String {
+    Templates::default().write(&Subject::Feed(*out)).text
+}
+
+/// The shader of this build that lets a picture come to rest.
+pub fn settle_source() -> String {
+    Templates::default().write(&Subject::Settle).text
+}
+
 /// The shader of this build that turns a tensor that is arranged as `a`, a pixel a texel, into a picture of any size.
 pub fn composite_source(a: &Arrangement) -> String {
     Templates::default().write(&Subject::Composite(*a)).text
@@ -40,6 +50,10 @@ pub enum Subject {
     Kernel(Kernel),
     /// A picture of any size to a tensor that is arranged like this.
     Encode(Arrangement),
+    /// A picture and its past to its history.
+    Settle,
+    /// A history of the network's size to a tensor that is arranged like this.
+    Feed(Arrangement),
     /// A tensor that is arranged like this, a pixel a texel, to a picture of any size.
     Composite(Arrangement),
 }
@@ -50,6 +64,8 @@ impl Subject {
         match self {
             Self::Kernel(kernel) => kernel.shader(),
             Self::Encode(_) => "io/encode.wgsl",
+            Self::Settle => "io/settle.wgsl",
+            Self::Feed(_) => "io/feed.wgsl",
             Self::Composite(_) => "io/composite.wgsl",
         }
     }
@@ -57,7 +73,8 @@ impl Subject {
     fn write(&self, template: &str) -> Written {
         match self {
             Self::Kernel(kernel) => kernel.write(template),
-            Self::Encode(out) => fill(template, out, &planes::targets(out), &write_targets(out)),
+            Self::Settle => fill(template, &Arrangement::VECTOR, "", ""),
+            Self::Encode(out) | Self::Feed(out) => fill(template, out, &planes::targets(out), &write_targets(out)),
             Self::Composite(a) => fill(template, a, &planes::picture(a), ""),
         }
     }
@@ -70,6 +87,10 @@ impl Kernel {
     }
 
     fn write(&self, template: &str) -> Written {
+        #[cfg(feature = "few_shot")]
+        if let Self::Gradient(kernel) = self {
+            return kernel.write(template);
+        }
         let one = Arrangement::VECTOR;
         let phases = self.operands().first().map_or(&one, |(_, _, arrangement)| *arrangement);
         fill(template, phases, &self.planes_section(), &self.body_section())
@@ -140,6 +161,16 @@ impl Kernel {
             Self::ChannelSum { out, .. } => write_targets(out),
             _ => String::new(),
         }
+    }
+}
+
+#[cfg(feature = "few_shot")]
+impl super::GradientKernel {
+    fn write(&self, template: &str) -> Written {
+        let operands = self.operands();
+        let loads = operands.iter().map(|(name, first, arrangement)| planes::operand(name, *first, arrangement));
+        let section = loads.collect::<String>() + &planes::targets(&self.out());
+        fill(template, &self.each(), &section, &write_targets(&self.out()))
     }
 }
 

@@ -7,16 +7,18 @@ use super::Subject;
 use crate::plan::format::Arrangement;
 
 macro_rules! templates {
-    ($($path:literal),* $(,)?) => {
+    ($name:ident: $($path:literal),* $(,)?) => {
         /// Path below `shaders/` and text of every template, as this build has them.
-        const BUILT_IN: &[(&str, &str)] =
+        const $name: &[(&str, &str)] =
             &[$(($path, include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/shaders/", $path)))),*];
     };
 }
 
-templates![
+templates![BUILT_IN:
     "io/composite.wgsl",
     "io/encode.wgsl",
+    "io/feed.wgsl",
+    "io/settle.wgsl",
     "ops/channel_sum.wgsl",
     "ops/coefficients.wgsl",
     "ops/combine.wgsl",
@@ -30,6 +32,34 @@ templates![
     "ops/scale.wgsl",
 ];
 
+#[cfg(feature = "few_shot")]
+templates![TRAINING:
+    "ops/adam.wgsl",
+    "ops/edge.wgsl",
+    "ops/gather.wgsl",
+    "ops/linear_input.wgsl",
+    "ops/mix_input.wgsl",
+    "ops/norm_apply.wgsl",
+    "ops/norm_slopes.wgsl",
+    "ops/norm_sums.wgsl",
+    "ops/outer.wgsl",
+    "ops/pick.wgsl",
+    "ops/pointwise.wgsl",
+    "ops/refresh.wgsl",
+    "ops/shift.wgsl",
+    "ops/spread.wgsl",
+    "ops/unpad.wgsl",
+    "ops/weight_gradient.wgsl",
+];
+/// A training step's templates come with `few_shot`.
+#[cfg(not(feature = "few_shot"))]
+const TRAINING: &[(&str, &str)] = &[];
+
+/// The text of a template of this build, by its path below `shaders/`.
+fn built_in(path: &str) -> Option<&'static str> {
+    BUILT_IN.iter().chain(TRAINING).find(|(known, _)| *known == path).map(|(_, text)| *text)
+}
+
 /// The templates of all kernels: those of this build, unless others have taken their place.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Templates {
@@ -39,7 +69,7 @@ pub struct Templates {
 impl Templates {
     /// Puts `text` in the place of a template. Returns whether there is a template with this path below `shaders/`.
     pub fn replace(&mut self, path: &str, text: String) -> bool {
-        let known = BUILT_IN.iter().any(|(p, _)| *p == path);
+        let known = built_in(path).is_some();
         if known {
             self.changed.insert(path.to_owned(), text);
         }
@@ -52,8 +82,7 @@ impl Templates {
     }
 
     fn text(&self, path: &str) -> &str {
-        let built_in = || BUILT_IN.iter().find(|(p, _)| *p == path).map_or("", |(_, text)| text);
-        self.changed.get(path).map_or_else(built_in, String::as_str)
+        self.changed.get(path).map_or_else(|| built_in(path).unwrap_or_default(), String::as_str)
     }
 }
 
