@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use toonface_fuzz::alloc::Counting;
-use toonface_fuzz::mutate::{Random, choices, mutated};
+use toonface_fuzz::mutate::{Random, choices, mutated, small_weights};
 use toonface_fuzz::targets;
 
 #[global_allocator]
@@ -14,10 +14,11 @@ fn main() {
     let target = args.get(1).map_or("manifest", String::as_str);
     let runs: usize = args.get(2).and_then(|n| n.parse().ok()).unwrap_or(1_000_000);
     let mut random = Random::new(args.get(3).and_then(|n| n.parse().ok()).unwrap_or(1));
-    let fixture = |file: &str| std::fs::read(format!("{}/../tests/fixtures/{file}", env!("CARGO_MANIFEST_DIR"))).expect(file);
+    let fixture =
+        |file: &str| std::fs::read(format!("{}/../tests/fixtures/{file}", env!("CARGO_MANIFEST_DIR"))).expect(file);
     let (run, seeds): (fn(&[u8]), Vec<Vec<u8>>) = match target {
         "manifest" => (targets::manifest, vec![fixture("lite/tiny.cartoon.ron")]),
-        "safetensors" => (targets::safetensors, vec![fixture("lite/first.safetensors")[..].to_vec(), small()]),
+        "safetensors" => (targets::safetensors, vec![fixture("lite/first.safetensors"), small_weights()]),
         "importer" => (targets::importer, Vec::new()),
         other => panic!("no target {other}: manifest, safetensors, importer"),
     };
@@ -30,13 +31,4 @@ fn main() {
     }
     let seconds = started.elapsed().as_secs_f64();
     println!("{target}: {runs} executions, {:.0} a second, the slowest {slowest:?}", runs as f64 / seconds);
-}
-
-/// A weight file of a few tensors.
-fn small() -> Vec<u8> {
-    let header = br#"{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"b.c":{"dtype":"F16","shape":[1,2],"data_offsets":[8,12]}}"#;
-    let mut bytes = (header.len() as u64).to_le_bytes().to_vec();
-    bytes.extend(header);
-    bytes.extend([0; 12]);
-    bytes
 }

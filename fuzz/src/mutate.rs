@@ -24,8 +24,30 @@ impl Random {
 
 /// Pieces that formats are made of, or trip over.
 const PIECES: [&[u8]; 24] = [
-    b"(", b")", b"[", b"]", b"{", b"}", b"\"", b",", b":", b"/*", b"//", b"r#\"", b"Some(", b"18446744073709551615", b"-1", b"1e999",
-    b"NaN", b"\\u{110000}", b"\xff", b"\0\0\0\0\0\0\0\0", b"\xff\xff\xff\xff\xff\xff\xff\x7f", b"\"__metadata__\":{", b"\"F16\"", b"[0,4]",
+    b"(",
+    b")",
+    b"[",
+    b"]",
+    b"{",
+    b"}",
+    b"\"",
+    b",",
+    b":",
+    b"/*",
+    b"//",
+    b"r#\"",
+    b"Some(",
+    b"18446744073709551615",
+    b"-1",
+    b"1e999",
+    b"NaN",
+    b"\\u{110000}",
+    b"\xff",
+    b"\0\0\0\0\0\0\0\0",
+    b"\xff\xff\xff\xff\xff\xff\xff\x7f",
+    b"\"__metadata__\":{",
+    b"\"F16\"",
+    b"[0,4]",
 ];
 
 /// A damaged copy of one of the seeds, of at most `most` bytes.
@@ -67,4 +89,13 @@ pub fn mutated(seeds: &[Vec<u8>], most: usize, random: &mut Random) -> Vec<u8> {
 /// Random bytes, which are choices for targets that take choices.
 pub fn choices(random: &mut Random) -> Vec<u8> {
     (0..random.below(120)).map(|_| random.below(256) as u8).collect()
+}
+
+/// A weight file of a few tensors.
+pub fn small_weights() -> Vec<u8> {
+    let header = br#"{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"b.c":{"dtype":"F16","shape":[1,2],"data_offsets":[8,12]}}"#;
+    let mut bytes = (header.len() as u64).to_le_bytes().to_vec();
+    bytes.extend(header);
+    bytes.extend([0; 12]);
+    bytes
 }

@@ -71,7 +71,7 @@ fn import(choices: &mut Unstructured) -> Result<()> {
 }
 
 /// Names and shapes of a whole checkpoint, all values a half.
-fn checkpoint(form: u8) -> TensorFile {
+pub fn checkpoint(form: u8) -> TensorFile {
     use std::sync::OnceLock;
     static FORMS: OnceLock<[TensorFile; 2]> = OnceLock::new();
     let make = |text: &str| {
@@ -102,7 +102,8 @@ fn change(file: &mut TensorFile, choices: &mut Unstructured) -> Result<()> {
             file.tensors.insert(renamed, tensor);
         }
         2 => {
-            let dims: Vec<usize> = (0..choices.int_in_range(0..=5)?).map(|_| choices.int_in_range(0..=9)).collect::<Result<_>>()?;
+            let dims: Vec<usize> =
+                (0..choices.int_in_range(0..=5)?).map(|_| choices.int_in_range(0..=9)).collect::<Result<_>>()?;
             let data = vec![0.25; dims.iter().product()];
             file.tensors.insert(name, Tensor { dims, data });
         }
@@ -118,11 +119,13 @@ fn change(file: &mut TensorFile, choices: &mut Unstructured) -> Result<()> {
         5 => {
             let head = ["gap_fc.weight", "gap_fc_new.weight", "gmp_fc.weight", "FC.0.weight"];
             let rows = choices.int_in_range(0..=6)?;
-            file.tensors.insert((*choices.choose(&head)?).into(), Tensor { dims: vec![rows, 16], data: vec![0.0; rows * 16] });
+            file.tensors
+                .insert((*choices.choose(&head)?).into(), Tensor { dims: vec![rows, 16], data: vec![0.0; rows * 16] });
         }
         6 => {
             let prefix = *choices.choose(&["module.", "genA2B.", "genA2B.module.", "x."])?;
-            file.tensors = std::mem::take(&mut file.tensors).into_iter().map(|(name, t)| (format!("{prefix}{name}"), t)).collect();
+            file.tensors =
+                std::mem::take(&mut file.tensors).into_iter().map(|(name, t)| (format!("{prefix}{name}"), t)).collect();
         }
         7 => file.tensors.retain(|other, _| *other >= name),
         _ => file.tensors.entry(name).or_default().data.iter_mut().for_each(|value| *value = f32::NAN),
