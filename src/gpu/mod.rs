@@ -23,6 +23,7 @@ mod readback;
 mod record;
 mod schedule;
 mod shaders;
+mod smoothing;
 mod state;
 mod timer;
 #[cfg(feature = "few_shot")]

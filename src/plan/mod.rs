@@ -32,7 +32,7 @@ pub use kernel_gradient::{GradientKernel, Value};
 pub use layout::{Layout, LayoutUniform, Rect};
 pub use limits::PlanLimits;
 pub use pass::{Draw, ParamsRef, Pass, PlannedTensor, Slot, TextureRef};
-pub use source::{composite_source, encode_source};
+pub use source::{composite_source, encode_source, feed_source, settle_source};
 #[cfg(feature = "few_shot")]
 pub use training::{PlannedState, TrainingPlan};
 pub use weights::{PackedWeights, WEIGHT_TEXTURE_WIDTH};

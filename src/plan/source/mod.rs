@@ -79,6 +79,17 @@ pub fn encode_source(out: &Arrangement) -> String {
     fill(template, out, &planes::targets(out), &write_targets(out))
 }
 
+/// The shader that turns a settled picture of the network's size into a tensor that is arranged as `out`.
+pub fn feed_source(out: &Arrangement) -> String {
+    let template = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/shaders/io/feed.wgsl"));
+    fill(template, out, &planes::targets(out), &write_targets(out))
+}
+
+/// The shader that lets a picture come to rest.
+pub fn settle_source() -> String {
+    include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/shaders/io/settle.wgsl")).to_owned()
+}
+
 /// The shader that turns a tensor that is arranged as `a`, a pixel a texel, into a picture of any size.
 pub fn composite_source(a: &Arrangement) -> String {
     let template = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/shaders/io/composite.wgsl"));
