@@ -29,10 +29,13 @@
 //! |---|---|---|
 //! | `bundled_model` | yes | the model `toon` (woman, man, kid, elderly) inside the program, 2.2 MiB |
 //! | `sprite` | yes | a `CartoonGroup` on a `Sprite` entity turns its picture into the cartoon |
+//! | `few_shot` | no | new groups from a dozen pairs of pictures, trained in the game |
 //! | `video` | no | moving pictures from files or sources of your own as pictures of entities |
 //! | `webcam` | no | the same from a camera; building it needs libclang on Linux |
 
 pub mod ecs;
+#[cfg(feature = "few_shot")]
+pub mod few_shot;
 pub mod gpu;
 pub mod model;
 pub mod plan;
@@ -94,6 +97,8 @@ impl Plugin for ToonfacePlugin {
             CartoonPlugin { settings },
             CartoonRenderPlugin { max_planes, format, half_weights, max_batch },
         ));
+        #[cfg(feature = "few_shot")]
+        app.add_plugins(few_shot::plugin);
         #[cfg(all(feature = "video", not(target_arch = "wasm32")))]
         app.add_plugins(video::plugin);
         // Models that start loading now wait for the loader, which has to know the device.
