@@ -29,11 +29,18 @@
 //! |---|---|---|
 //! | `bundled_model` | yes | the model `toon` (woman, man, kid, elderly) inside the program, 2.2 MiB |
 //! | `sprite` | yes | a `CartoonGroup` on a `Sprite` entity turns its picture into the cartoon |
+//! | `video` | no | moving pictures from files or sources of your own as pictures of entities |
+//! | `webcam` | no | the same from a camera; building it needs libclang on Linux |
 
 pub mod ecs;
 pub mod gpu;
 pub mod model;
 pub mod plan;
+pub mod prelude;
+#[cfg(all(feature = "video", not(target_arch = "wasm32")))]
+pub mod video;
+#[cfg(all(feature = "webcam", not(target_arch = "wasm32")))]
+pub mod webcam;
 
 #[cfg(feature = "bundled_model")]
 mod bundled;
@@ -43,16 +50,6 @@ use bevy::prelude::*;
 use ecs::{CartoonModelLoader, CartoonPlugin, CartoonSettings, PictureLimits};
 use gpu::CartoonRenderPlugin;
 use plan::TensorFormat;
-
-/// What a game needs.
-pub mod prelude {
-    pub use crate::ToonfacePlugin;
-    pub use crate::ecs::{
-        Cartoon, CartoonBudget, CartoonError, CartoonGroup, CartoonModel, CartoonOutput, CartoonSource, CartoonStatus,
-        UpdateRate,
-    };
-    pub use crate::plan::TensorFormat;
-}
 
 /// Draws the pictures of entities with a [`CartoonGroup`](ecs::CartoonGroup) as cartoons. Add it after Bevy's
 /// `DefaultPlugins`.
@@ -97,6 +94,8 @@ impl Plugin for ToonfacePlugin {
             CartoonPlugin { settings },
             CartoonRenderPlugin { max_planes, format, half_weights, max_batch },
         ));
+        #[cfg(all(feature = "video", not(target_arch = "wasm32")))]
+        app.add_plugins(video::plugin);
         // Models that start loading now wait for the loader, which has to know the device.
         app.preregister_asset_loader::<CartoonModelLoader>(&["cartoon.ron"]);
     }

@@ -8,9 +8,12 @@ mod pacer;
 mod picture;
 mod plugin;
 mod request;
+mod smoothing;
 #[cfg(feature = "sprite")]
 mod sprite;
 mod status;
+#[cfg(feature = "few_shot")]
+mod training;
 
 pub use asset::{CartoonLoadError, CartoonModel, CartoonModelLoader};
 pub use budget::CartoonBudget;
@@ -20,4 +23,7 @@ pub use pacer::Pacer;
 pub use picture::{MIN_PICTURE_SIDE, PictureLimits};
 pub use plugin::{CartoonPlugin, CartoonSettings, CartoonSystems, DefaultCartoonModel};
 pub use request::{CartoonRequest, Progress, RequestSource, Wanted};
+pub use smoothing::CartoonSmoothing;
 pub use status::CartoonStatus;
+#[cfg(feature = "few_shot")]
+pub use training::{Picker, TrainingProgress, TrainingRequest};

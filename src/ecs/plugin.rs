@@ -8,8 +8,8 @@ use bevy::prelude::*;
 use super::picture::{output_image, picture_size};
 use super::request::{Progress, RequestSource, Wanted};
 use super::{
-    Cartoon, CartoonBudget, CartoonError, CartoonGroup, CartoonModel, CartoonOutput, CartoonRequest, CartoonSource,
-    CartoonStatus, CartoonTaps, CartoonTensors, PictureLimits, UpdateRate,
+    Cartoon, CartoonBudget, CartoonError, CartoonGroup, CartoonModel, CartoonOutput, CartoonRequest, CartoonSmoothing,
+    CartoonSource, CartoonStatus, CartoonTaps, CartoonTensors, PictureLimits, UpdateRate,
 };
 use crate::model::{Model, Tensor};
 
@@ -51,6 +51,7 @@ impl Plugin for CartoonPlugin {
             .register_type::<Cartoon>()
             .register_type::<CartoonOutput>()
             .register_type::<CartoonBudget>()
+            .register_type::<CartoonSmoothing>()
             .init_resource::<CartoonBudget>()
             .init_resource::<PictureLimits>()
             .insert_resource(self.settings.clone())
@@ -104,6 +105,7 @@ struct CartoonQuery {
     request: &'static mut CartoonRequest,
     status: &'static mut CartoonStatus,
     taps: Option<&'static CartoonTaps>,
+    smoothing: Option<&'static CartoonSmoothing>,
     progress: Option<&'static Progress>,
 }
 
@@ -234,6 +236,7 @@ fn resolve(
         output: AssetId::default(),
         strength: cartoon.cartoon.strength.clamp(0.0, 1.0),
         taps: cartoon.taps.map_or_else(Vec::new, |t| t.names.clone()),
+        smoothing: cartoon.smoothing.and_then(|smoothing| smoothing.effective()),
         always: cartoon.cartoon.update == UpdateRate::Always,
     };
     Ok(Some((wanted, size)))

@@ -11,6 +11,8 @@ use bevy::render::renderer::{RenderDevice, RenderQueue};
 
 use super::pipelines::{PipelineQueue, Pipelines, texture_format};
 use super::readback::texel_bytes;
+#[cfg(feature = "few_shot")]
+use crate::plan::TrainingPlan;
 use crate::plan::kernel::{BIND_PARAMS, BIND_SAMPLER};
 use crate::plan::{Plan, Rect, TensorFormat, TextureRef, WEIGHT_TEXTURE_WIDTH};
 
@@ -26,6 +28,18 @@ pub(super) struct Chain {
     pub pipelines: Vec<CachedRenderPipelineId>,
     pub slots: Vec<(Texture, TextureView)>,
     bind_groups: Vec<BindGroup>,
+    shared: Shared,
+}
+
+/// What all draws of a plan are bound to.
+#[derive(Debug, Clone)]
+struct Shared {
+    weights: TextureView,
+    /// See [`TextureRef::Indices`].
+    #[cfg(feature = "few_shot")]
+    indices: Option<TextureView>,
+    params: Buffer,
+    nearest: Sampler,
 }
 
 /// Draws with the same kernel and textures share a bind group.
@@ -89,10 +103,22 @@ impl Chain {
                 (texture, view)
             })
             .collect();
-        let weights = upload_weights(&plan, context, &label("weights"));
-        let params = upload_params(&plan, device, &label("params"));
-        // Defaults: nearest, clamped to the edge.
-        let nearest = device.create_sampler(&SamplerDescriptor { label: Some("bevy_toonface/nearest"), ..default() });
+        let half = plan.options.half_weights;
+        let shared = Shared {
+            weights: upload_weights(&plan.weights.texels, half, context, &label("weights")),
+            #[cfg(feature = "few_shot")]
+            indices: None,
+            params: upload_params(&plan, device, &label("params")),
+            // Defaults: nearest, clamped to the edge.
+            nearest: device.create_sampler(&SamplerDescriptor { label: Some("bevy_toonface/nearest"), ..default() }),
+        };
+        Self::bind(plan, slots, shared, context)
+    }
+
+    /// Makes bind groups of resources that exist.
+    fn bind(plan: Plan, slots: Vec<(Texture, TextureView)>, shared: Shared, context: &mut ChainContext) -> Self {
+        let device = context.device;
+        let label = |what: &str| format!("bevy_toonface/{}/{what}", plan.model);
 
         let kernels: Vec<_> =
             plan.kernels.iter().map(|k| context.pipelines.kernel(*k, &context.pipeline_queue)).collect();
@@ -104,11 +130,13 @@ impl Chain {
             for draw in &pass.draws {
                 let bind_group = *known.entry((draw.kernel, draw.textures.as_slice())).or_insert_with(|| {
                     let layout = context.pipeline_queue.cache.get_bind_group_layout(&kernels[draw.kernel].layout);
-                    let mut entries = vec![params_entry(&params), nearest_entry(&nearest)];
+                    let mut entries = vec![params_entry(&shared.params), nearest_entry(&shared.nearest)];
                     entries.extend(draw.textures.iter().map(|(binding, texture)| BindGroupEntry {
                         binding: *binding,
                         resource: BindingResource::TextureView(match texture {
-                            TextureRef::Weights => &weights,
+                            TextureRef::Weights => &shared.weights,
+                            #[cfg(feature = "few_shot")]
+                            TextureRef::Indices => shared.indices.as_ref().unwrap_or(&shared.weights),
                             TextureRef::Slot(slot) => &slots[*slot].1,
                         }),
                     }));
@@ -130,7 +158,18 @@ impl Chain {
         }
         drop(known);
         let pipelines = kernels.iter().map(|k| k.id).collect();
-        Self { plan, passes, pipelines, slots, bind_groups }
+        Self { plan, passes, pipelines, slots, bind_groups, shared }
+    }
+
+    /// The chain of a step of training, and the same with the textures of states and their next values swapped.
+    #[cfg(feature = "few_shot")]
+    pub fn pair(training: &TrainingPlan, context: &mut ChainContext) -> [Self; 2] {
+        let Self { plan, slots, shared, .. } = Self::new(training.plan.clone(), context);
+        let label = format!("bevy_toonface/{}/indices", plan.model);
+        let shared = Shared { indices: Some(upload_weights(&training.indices, false, context, &label)), ..shared };
+        let mut swapped = slots.clone();
+        training.swaps().into_iter().for_each(|(a, b)| swapped.swap(a, b));
+        [slots, swapped].map(|slots| Self::bind(plan.clone(), slots, shared.clone(), context))
     }
 
     /// The bind group of a draw.
@@ -164,10 +203,10 @@ fn params_entry(params: &Buffer) -> BindGroupEntry<'_> {
     }
 }
 
-fn upload_weights(plan: &Plan, context: &ChainContext, label: &str) -> TextureView {
-    let size =
-        Extent3d { width: WEIGHT_TEXTURE_WIDTH as u32, height: plan.weights.height() as u32, depth_or_array_layers: 1 };
-    let format = if plan.options.half_weights { TensorFormat::Rgba16Float } else { TensorFormat::Rgba32Float };
+fn upload_weights(texels: &[[f32; 4]], half: bool, context: &ChainContext, label: &str) -> TextureView {
+    let height = (texels.len() / WEIGHT_TEXTURE_WIDTH) as u32;
+    let size = Extent3d { width: WEIGHT_TEXTURE_WIDTH as u32, height, depth_or_array_layers: 1 };
+    let format = if half { TensorFormat::Rgba16Float } else { TensorFormat::Rgba32Float };
     let texture = context.device.create_texture(&TextureDescriptor {
         label: Some(label),
         size,
@@ -180,8 +219,7 @@ fn upload_weights(plan: &Plan, context: &ChainContext, label: &str) -> TextureVi
     });
     let bytes_per_row = Some(format.bytes() as u32 * size.width);
     let layout = TexelCopyBufferLayout { offset: 0, bytes_per_row, rows_per_image: None };
-    let texels = plan.weights.texels.as_flattened();
-    let bytes = texel_bytes(format, texels);
+    let bytes = texel_bytes(format, texels.as_flattened());
     context.queue.write_texture(texture.as_image_copy(), &bytes, layout, size);
     texture.create_view(&TextureViewDescriptor::default())
 }

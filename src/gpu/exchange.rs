@@ -24,6 +24,12 @@ pub(super) enum Report {
     Drawn { revision: u64, milliseconds: f32 },
     /// Tensors were read back.
     Tensors(Vec<(String, Tensor)>),
+    /// Tensors of a step of training were read back.
+    #[cfg(feature = "few_shot")]
+    Trained { step: usize, tensors: Vec<(String, Tensor)> },
+    /// A training cannot go on.
+    #[cfg(feature = "few_shot")]
+    TrainingFailed(CartoonError),
     /// A revision cannot be drawn.
     Failed { revision: u64, error: CartoonError },
 }
@@ -98,6 +104,8 @@ pub(super) fn exchange(mut main: ResMut<MainWorld>, mut exchange: ResMut<Exchang
 /// An entity may be gone, or may have lost its tag; then nobody waits for the news.
 fn deliver(main: &mut World, entity: Entity, report: Report) {
     let Ok(mut entity) = main.get_entity_mut(entity) else { return };
+    #[cfg(feature = "few_shot")]
+    let Some(report) = super::training::deliver(&mut entity, report) else { return };
     let Some(mut progress) = entity.get_mut::<Progress>() else { return };
     match report {
         Report::Drawn { revision, milliseconds } => {
@@ -110,5 +118,7 @@ fn deliver(main: &mut World, entity: Entity, report: Report) {
         Report::Tensors(tensors) => {
             entity.insert(CartoonTensors(tensors));
         }
+        #[cfg(feature = "few_shot")]
+        Report::Trained { .. } | Report::TrainingFailed(_) => {}
     }
 }

@@ -23,8 +23,11 @@ mod readback;
 mod record;
 mod schedule;
 mod shaders;
+mod smoothing;
 mod state;
 mod timer;
+#[cfg(feature = "few_shot")]
+mod training;
 mod watch;
 
 use bevy::core_pipeline::schedule::camera_driver;
@@ -90,5 +93,7 @@ impl Plugin for CartoonRenderPlugin {
                 ),
             )
             .add_systems(RenderGraph, record::toonface.before(camera_driver));
+        #[cfg(feature = "few_shot")]
+        training::plugin(render_app);
     }
 }

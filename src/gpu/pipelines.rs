@@ -15,7 +15,7 @@ use bevy::render::render_resource::{
 use bevy::shader::{Shader, ShaderCacheError, ShaderDefVal};
 
 use crate::plan::kernel::{BIND_A, BIND_PARAMS, BIND_SAMPLER};
-use crate::plan::{Arrangement, Kernel, TensorFormat, composite_source, encode_source};
+use crate::plan::{Arrangement, Kernel, TensorFormat, composite_source, encode_source, feed_source, settle_source};
 
 /// Format of the output image.
 const OUTPUT_FORMAT: TextureFormat = TextureFormat::Rgba8UnormSrgb;
@@ -23,6 +23,8 @@ const OUTPUT_FORMAT: TextureFormat = TextureFormat::Rgba8UnormSrgb;
 const SHADER_NAMESPACE: u64 = 0x746f_6f6e_6661_6365;
 /// Binding of the picture.
 pub(super) const BIND_SOURCE: u32 = 1;
+/// Binding of what a picture was before.
+pub(super) const BIND_HISTORY: u32 = 2;
 
 /// A queued pipeline and the layout of its only bind group.
 #[derive(Debug, Clone)]
@@ -39,6 +41,10 @@ pub(super) struct Pipelines {
     encode: HashMap<Arrangement, Pipeline>,
     /// Tensor to picture, with and without a picture below.
     composite: HashMap<(Arrangement, bool), Pipeline>,
+    /// Picture and its past to its history.
+    settle: Option<Pipeline>,
+    /// History to tensor.
+    feed: HashMap<Arrangement, Pipeline>,
     /// Shaders that were written for a kernel and that the cache has not got yet.
     written: Vec<(AssetId<Shader>, Shader)>,
 }
@@ -100,6 +106,28 @@ impl Pipelines {
             queue.queue("encode", shader, Vec::new(), &entries, &vec![texture_format(tensor.format); tensor.planes()])
         };
         encode.entry(tensor).or_insert_with(make).clone()
+    }
+
+    /// Keeps a history of pictures.
+    pub fn settle(&mut self, queue: &PipelineQueue) -> Pipeline {
+        let Self { settle, written, .. } = self;
+        let make = || {
+            let entries = [uniform(BIND_PARAMS), texture(BIND_SOURCE), texture(BIND_HISTORY)];
+            let shader = write(written, settle_source(), "io/settle.wgsl");
+            queue.queue("settle", shader, Vec::new(), &entries, &[texture_format(Arrangement::QUADS.format)])
+        };
+        settle.get_or_insert_with(make).clone()
+    }
+
+    /// `tensor`: how the network's input is arranged.
+    pub fn feed(&mut self, tensor: Arrangement, queue: &PipelineQueue) -> Pipeline {
+        let Self { feed, written, .. } = self;
+        let make = || {
+            let entries = [uniform(BIND_PARAMS), texture(BIND_SOURCE)];
+            let shader = write(written, feed_source(&tensor), "io/feed.wgsl");
+            queue.queue("feed", shader, Vec::new(), &entries, &vec![texture_format(tensor.format); tensor.planes()])
+        };
+        feed.entry(tensor).or_insert_with(make).clone()
     }
 
     /// `tensor`: how the picture of the output is arranged; `source`: whether there is a picture to blend over.

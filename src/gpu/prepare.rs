@@ -39,7 +39,7 @@ pub(super) struct PrepareParams<'w> {
     fullscreen: Res<'w, FullscreenShader>,
     models: Res<'w, RenderAssets<RenderCartoonModel>>,
     pub images: Res<'w, RenderAssets<GpuImage>>,
-    settings: Res<'w, ChainSettings>,
+    pub settings: Res<'w, ChainSettings>,
     timer: Res<'w, Timer>,
 }
 
@@ -82,6 +82,10 @@ pub(super) fn prepare_cartoons(
     }
     go_on(chains, &mut allowance);
     begin(chains, queues, &mut allowance, &params);
+    #[cfg(feature = "few_shot")]
+    {
+        chains.left = Some(allowance);
+    }
 }
 
 /// Makes sure of a chain, and finds out who waits for it and can be served.
@@ -105,7 +109,8 @@ fn queue_up<'r>(
     let ends = made.and_then(|()| match chains.get_mut(&key) {
         Some(state) if !waiting.is_empty() => {
             retain_ends(state, requests, params);
-            ready_pipelines(state, params, pipelines)
+            let smooths = waiting.iter().any(|request| request.wanted.smoothing.is_some());
+            ready_pipelines(state, smooths, params, pipelines)
         }
         _ => Ok(None),
     });
@@ -136,7 +141,7 @@ fn go_on(chains: &mut Chains, allowance: &mut Allowance) {
 /// Begins batches with what is left of the frame. The chain that has waited longest comes first; a chain begins one
 /// batch a frame at most, since the uniforms of a batch are written before the frame's passes run.
 fn begin(chains: &mut Chains, mut queues: Vec<Queue>, allowance: &mut Allowance, params: &PrepareParams) {
-    let Chains { chains, ledger, counters, .. } = chains;
+    let Chains { chains, ledger, histories, counters, .. } = chains;
     for queue in &mut queues {
         queue.waiting.sort_by_key(|request| (ledger.turn(request.entity), request.entity));
     }
@@ -150,7 +155,7 @@ fn begin(chains: &mut Chains, mut queues: Vec<Queue>, allowance: &mut Allowance,
         }
         waiting.retain(|request| ledger.may_serve(request.entity, lowest));
         waiting.truncate(state.chain.plan.options.batch);
-        let Some(batch) = bind_batch(&waiting, state, &ends, params, counters) else { continue };
+        let Some(batch) = bind_batch(&waiting, state, &ends, histories, params, counters) else { continue };
         waiting.iter().for_each(|request| ledger.serve(request.entity, request.revision));
         counters.begun += 1;
         state.batch = Some(batch);

@@ -18,6 +18,7 @@ macro_rules! shader_table {
 shader_table![
     "lib/affine.wgsl",
     "lib/color.wgsl",
+    "lib/gradient.wgsl",
     "lib/layout.wgsl",
     "lib/moments.wgsl",
     "lib/nearest.wgsl",

@@ -14,6 +14,7 @@ use super::exchange::{ChainInfo, Request};
 use super::in_flight::InFlight;
 use super::ledger::Ledger;
 use super::schedule::{Allowance, Costs};
+use super::smoothing::{Histories, Smoothed, SmoothingIds};
 use crate::ecs::CartoonModel;
 
 /// A model and the tensors that are read back; entities with the same key share a chain.
@@ -24,11 +25,16 @@ pub(super) type ChainKey = (AssetId<CartoonModel>, Vec<String>);
 pub(super) struct Chains {
     pub chains: HashMap<ChainKey, ChainState>,
     pub ledger: Ledger,
+    /// Of pictures that are smoothed.
+    pub histories: Histories,
     /// Frames that the GPU has not finished, oldest first.
     pub in_flight: Vec<InFlight>,
     pub counters: CartoonCounters,
     /// Chains that were made.
     pub made: u64,
+    /// What cartoons leave of the frame.
+    #[cfg(feature = "few_shot")]
+    pub left: Option<Allowance>,
 }
 
 /// A chain and the work in it.
@@ -60,6 +66,8 @@ pub(super) struct Batch {
     pub items: Vec<BatchItem>,
     /// Pipeline of the encode pass.
     pub encode: CachedRenderPipelineId,
+    /// Pipelines of smoothed pictures, if there are any.
+    pub smoothing: Option<SmoothingIds>,
     /// Differs from that of any other batch, and grows.
     pub number: u64,
     /// The first step that has not been recorded.
@@ -79,6 +87,8 @@ pub(super) struct BatchItem {
     pub revision: u64,
     pub group: usize,
     pub ends: EndBindGroups,
+    /// There if it is smoothed.
+    pub smoothed: Option<Smoothed>,
     /// Pipeline of the composite pass.
     pub composite: CachedRenderPipelineId,
     pub target: TextureView,
@@ -101,7 +111,8 @@ impl Chains {
     /// Drops what nobody waits for any more: chains without requests, and batches without a picture that is still
     /// wanted. What the GPU has been given already goes its way.
     pub fn retain(&mut self, wanted: &HashMap<ChainKey, Vec<&Request>>, requests: &[Request]) {
-        let Self { chains, ledger, counters, .. } = self;
+        let Self { chains, ledger, histories, counters, .. } = self;
+        histories.retain(requests);
         let alive: HashSet<Entity> = requests.iter().map(|request| request.entity).collect();
         ledger.retain(&alive);
         chains.retain(|key, state| {
@@ -157,9 +168,21 @@ impl ChainState {
 
 impl Batch {
     /// A batch that starts with the encode pass, if it has a picture to encode.
-    pub fn new(items: Vec<BatchItem>, encode: CachedRenderPipelineId, number: u64) -> Self {
+    pub fn new(
+        items: Vec<BatchItem>,
+        encode: CachedRenderPipelineId,
+        smoothing: Option<SmoothingIds>,
+        number: u64,
+    ) -> Self {
         let next = usize::from(items.iter().all(|item| item.ends.encode.is_none()));
-        Self { items, encode, number, next, slice: 0, started: None, record_ms: 0.0, encode_ms: 0.0 }
+        Self { items, encode, smoothing, number, next, slice: 0, started: None, record_ms: 0.0, encode_ms: 0.0 }
+    }
+
+    /// Render passes that this frame's steps take. A step is one pass, but for the first, which also smooths.
+    pub fn passes(&self) -> usize {
+        let encodes = self.next == 0 && self.slice > 0;
+        let smoothed = if encodes { self.items.iter().filter(|item| item.smoothed.is_some()).count() } else { 0 };
+        self.slice + Smoothed::PASSES * smoothed
     }
 
     /// The steps that are to be recorded, for a chain of this many passes.

@@ -6,6 +6,8 @@
 //!                                         \_____________ Model _____________/
 //! ```
 
+#[cfg(feature = "few_shot")]
+pub mod autodiff;
 mod error;
 pub mod generator;
 mod graph;

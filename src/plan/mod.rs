@@ -8,6 +8,8 @@
 mod error;
 mod format;
 pub mod kernel;
+#[cfg(feature = "few_shot")]
+mod kernel_gradient;
 mod layout;
 mod limits;
 mod lower;
@@ -16,6 +18,8 @@ pub mod params;
 mod pass;
 mod source;
 mod table;
+#[cfg(feature = "few_shot")]
+mod training;
 mod weights;
 
 use std::collections::BTreeSet;
@@ -23,10 +27,14 @@ use std::collections::BTreeSet;
 pub use error::PlanError;
 pub use format::{Arrangement, TensorFormat};
 pub use kernel::Kernel;
+#[cfg(feature = "few_shot")]
+pub use kernel_gradient::{GradientKernel, Value};
 pub use layout::{Layout, LayoutUniform, Rect};
 pub use limits::PlanLimits;
 pub use pass::{Draw, ParamsRef, Pass, PlannedTensor, Slot, TextureRef};
-pub use source::{composite_source, encode_source};
+pub use source::{composite_source, encode_source, feed_source, settle_source};
+#[cfg(feature = "few_shot")]
+pub use training::{PlannedState, TrainingPlan};
 pub use weights::{PackedWeights, WEIGHT_TEXTURE_WIDTH};
 
 use crate::model::Model;
@@ -135,9 +143,9 @@ impl Plan {
 
 /// Places tensors in slots and weights in the texture, and writes the parameter buffer.
 fn finish(model: String, options: PlanOptions, groups: usize, lowered: Lowered<'_>) -> Result<Plan, PlanError> {
-    let Lowered { tensors, passes: specs, input, outputs, picture, packer } = lowered;
+    let Lowered { tensors, passes: specs, input, outputs, picture, packer, pinned } = lowered;
     let kept: Vec<usize> = outputs.iter().map(|(_, tensor)| *tensor).chain(picture).collect();
-    let assignment = memory::assign(&tensors, &specs, input, &kept);
+    let assignment = memory::assign(&tensors, &specs, input, &kept, &pinned);
     let mut tensors = tensors;
     for ((tensor, slots), base) in tensors.iter_mut().zip(&assignment.planes).zip(&assignment.bases) {
         let slot = slots.first().map(|slot| assignment.slots[*slot]);
@@ -187,6 +195,10 @@ fn finish(model: String, options: PlanOptions, groups: usize, lowered: Lowered<'
 fn place(source: SourceSpec, planes: &[Vec<usize>]) -> TextureRef {
     match source {
         SourceSpec::Weights => TextureRef::Weights,
+        #[cfg(feature = "few_shot")]
+        SourceSpec::Packed => TextureRef::Weights,
+        #[cfg(feature = "few_shot")]
+        SourceSpec::Indices => TextureRef::Indices,
         SourceSpec::Plane(tensor, plane) => TextureRef::Slot(planes[tensor][plane]),
     }
 }
@@ -204,7 +216,7 @@ impl Params {
         let (base, length) = self.bases;
         let offset = self.bytes.len() as u32;
         let stride = draw.params.bytes.len().next_multiple_of(PARAMS_ALIGN);
-        let groups = if draw.params.is_per_group() { self.groups } else { 1 };
+        let groups = draw.params.variants(self.groups);
         for group in 0..groups {
             self.bytes.extend(draw.params.place(base, length, group));
             self.bytes.resize(self.bytes.len().next_multiple_of(PARAMS_ALIGN), 0);

@@ -115,6 +115,12 @@ impl<'a> WeightPacker<'a> {
         self.branches[0].len().next_multiple_of(WEIGHT_TEXTURE_WIDTH)
     }
 
+    /// Rows of the texture, once all is packed.
+    #[cfg(feature = "few_shot")]
+    pub fn height(&self) -> usize {
+        ((self.branch_base() + self.branches.len() * self.branch_length()) / WEIGHT_TEXTURE_WIDTH).max(1)
+    }
+
     pub fn finish(self, max_size: usize) -> Result<PackedWeights, PlanError> {
         let mut texels = Vec::new();
         for region in std::iter::once(self.trunk).chain(self.branches) {

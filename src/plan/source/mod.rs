@@ -42,10 +42,52 @@ templates![
     "ops/scale.wgsl",
 ];
 
+#[cfg(feature = "few_shot")]
+macro_rules! gradient_templates {
+    ($($name:literal),* $(,)?) => {
+        /// The same of a training step.
+        const GRADIENT_TEMPLATES: &[(&str, &str)] = &[$((
+            concat!("ops/", $name, ".wgsl"),
+            include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/shaders/ops/", $name, ".wgsl")),
+        )),*];
+    };
+}
+
+#[cfg(feature = "few_shot")]
+gradient_templates![
+    "adam",
+    "edge",
+    "gather",
+    "linear_input",
+    "mix_input",
+    "norm_apply",
+    "norm_slopes",
+    "norm_sums",
+    "outer",
+    "pick",
+    "pointwise",
+    "refresh",
+    "shift",
+    "spread",
+    "unpad",
+    "weight_gradient",
+];
+
 /// The shader that turns a picture of any size into a tensor that is arranged as `out`.
 pub fn encode_source(out: &Arrangement) -> String {
     let template = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/shaders/io/encode.wgsl"));
     fill(template, out, &planes::targets(out), &write_targets(out))
+}
+
+/// The shader that turns a settled picture of the network's size into a tensor that is arranged as `out`.
+pub fn feed_source(out: &Arrangement) -> String {
+    let template = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/shaders/io/feed.wgsl"));
+    fill(template, out, &planes::targets(out), &write_targets(out))
+}
+
+/// The shader that lets a picture come to rest.
+pub fn settle_source() -> String {
+    include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/shaders/io/settle.wgsl")).to_owned()
 }
 
 /// The shader that turns a tensor that is arranged as `a`, a pixel a texel, into a picture of any size.
@@ -57,6 +99,10 @@ pub fn composite_source(a: &Arrangement) -> String {
 impl Kernel {
     /// The shader's text. Its imports are the files in `shaders/lib`.
     pub fn source(&self) -> String {
+        #[cfg(feature = "few_shot")]
+        if let Self::Gradient(kernel) = self {
+            return kernel.source();
+        }
         let path = self.shader();
         let template = TEMPLATES.iter().find(|(p, _)| *p == path).map_or("", |(_, text)| text);
         let one = Arrangement::VECTOR;
@@ -129,6 +175,18 @@ impl Kernel {
             Self::ChannelSum { out, .. } => write_targets(out),
             _ => String::new(),
         }
+    }
+}
+
+#[cfg(feature = "few_shot")]
+impl super::GradientKernel {
+    fn source(&self) -> String {
+        let path = self.shader();
+        let template = GRADIENT_TEMPLATES.iter().find(|(p, _)| *p == path).map_or("", |(_, text)| text);
+        let operands = self.operands();
+        let loads = operands.iter().map(|(name, first, arrangement)| planes::operand(name, *first, arrangement));
+        let section = loads.collect::<String>() + &planes::targets(&self.out());
+        fill(template, &self.each(), &section, &write_targets(&self.out()))
     }
 }
 
