@@ -66,7 +66,7 @@ impl Scene {
     }
 
     fn take_picture(&self, out: &Path) -> Result<(), String> {
-        let mut app = Headless::default().start()?;
+        let mut app = Headless { compile_first: true, ..default() }.start()?;
         let target = app.world_mut().resource_mut::<Assets<Image>>().add(picture(self.size));
         app.insert_resource(SceneTarget(RenderTarget::Image(target.clone().into())));
         // Nobody watches: the picture may come as soon as it can.
