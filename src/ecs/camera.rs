@@ -3,6 +3,7 @@
 use bevy::camera::{CameraUpdateSystems, RenderTarget};
 use bevy::ecs::query::QueryData;
 use bevy::ecs::system::SystemParam;
+use bevy::image::ImageSampler;
 use bevy::prelude::*;
 
 use super::picture::output_image;
@@ -173,7 +174,7 @@ impl CartoonView {
         let is_free = **source == CartoonSource::None || **source == own;
         let fits = images.get(&self.picture).is_some_and(|image| image.size() == UVec2::splat(side));
         if self.picture == Handle::default() || !fits || self.subject != subject {
-            self.picture = images.add(output_image(UVec2::splat(side)));
+            self.picture = images.add(output_image(UVec2::splat(side), ImageSampler::Default));
             self.subject = subject;
         }
         if is_free {
@@ -208,7 +209,7 @@ impl CartoonView {
 
     /// Whether a cartoon of the picture has been drawn.
     fn has_cartoon(&self, request: &CartoonRequest, progress: Option<&Progress>) -> bool {
-        let own = RequestSource::Image(self.picture.id());
+        let own = RequestSource::Image(self.picture.id(), None);
         request.wanted.as_ref().is_some_and(|wanted| wanted.source == own)
             && progress.is_some_and(|p| p.updates > 0 && p.revision >= request.source_revision)
     }

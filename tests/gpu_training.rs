@@ -1,0 +1,276 @@
+//! Steps of training on the device against the reference, every gradient kernel on odd sizes.
+#![cfg(feature = "few_shot")]
+
+mod common;
+#[path = "common/gpu.rs"]
+mod gpu;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use bevy::prelude::*;
+use bevy_toonface::ecs::{Picker, TrainingProgress, TrainingRequest};
+use bevy_toonface::model::autodiff::{Scope, TARGET, Training, TrainingOptions};
+use bevy_toonface::model::{Generator, Model, Tensor, TensorFile, import_checkpoint};
+use common::reference::{Array, Given, evaluate, evaluate_batch};
+use common::training::{examples, given};
+use gpu::headless::run_until;
+use gpu::{EIGHT_PLANES, LIMIT, Lab, RGBA, WEBGL2};
+
+/// Of a gradient's length. The passes sum in f32, the reference in f64.
+const TOLERANCE: f64 = 1e-3;
+
+type Example = BTreeMap<String, Tensor>;
+
+/// What a training has come to.
+struct Trained {
+    losses: Vec<f32>,
+    taps: BTreeMap<String, Vec<f64>>,
+}
+
+/// Runs steps on a device; `None` without one.
+fn train(lab: &Lab, training: &Arc<Training>, examples: &[Example], batch: usize, steps: usize) -> Option<Trained> {
+    let request = TrainingRequest {
+        training: training.clone(),
+        examples: Arc::new(examples.to_vec()),
+        batch,
+        steps,
+        taps: ["gradient", "next.weights", "cartoon"].map(String::from).to_vec(),
+        tap_every: steps,
+        paused: false,
+    };
+    lab.run(move |app| {
+        app.insert_resource(bevy_toonface::ecs::CartoonBudget::UNLIMITED);
+        let entity = app.world_mut().spawn(request).id();
+        let progress = run_until(app, LIMIT, |world| {
+            let progress = world.get::<TrainingProgress>(entity)?;
+            if let Some(error) = &progress.error {
+                panic!("{error}");
+            }
+            progress.taps.as_ref().filter(|(step, _)| *step == steps)?;
+            Some(progress.clone())
+        });
+        app.world_mut().despawn(entity);
+        let progress = progress.expect("a trained branch");
+        let (_, taps) = progress.taps.expect("taps");
+        let wide = |tensor: Tensor| tensor.data.into_iter().map(f64::from).collect();
+        Trained {
+            losses: progress.losses.into_iter().map(|(_, loss)| loss).collect(),
+            taps: taps.into_iter().map(|(name, tensor)| (name, wide(tensor))).collect(),
+        }
+    })
+}
+
+/// The same steps by the reference: losses, and the values of the last step.
+fn reference(
+    training: &Training,
+    examples: &[Example],
+    batch: usize,
+    steps: usize,
+) -> (Vec<f64>, BTreeMap<String, Array>) {
+    let picker = Picker { count: examples.len(), batch };
+    let mut losses = Vec::new();
+    let mut shared = given(training, &[]).shared;
+    let mut last = BTreeMap::new();
+    for step in 0..steps {
+        let picked: Vec<&Example> = picker.pick(step).into_iter().map(|k| &examples[k]).collect();
+        let values = &shared["weights"];
+        let weights = training.weights.iter().map(|w| (w.path.clone(), values[w.range.clone()].to_vec())).collect();
+        let given = Given { weights, shared: shared.clone(), ..given(training, &picked) };
+        last = evaluate_batch(&training.model.graph, &training.model.weights, 0, &given).remove(0);
+        losses.push(last["loss"].data.iter().sum());
+        for state in training.states.iter().filter(|state| state.next.is_some()) {
+            let next = last[state.next.as_ref().expect("a next value")].data.clone();
+            shared.insert(state.node.clone(), next);
+        }
+    }
+    (losses, last)
+}
+
+/// The distance of two vectors, in lengths of the second.
+fn distance(got: &[f64], expected: &[f64]) -> f64 {
+    assert_eq!(got.len(), expected.len());
+    let square: f64 = got.iter().zip(expected).map(|(a, b)| (a - b) * (a - b)).sum();
+    let length: f64 = expected.iter().map(|v| v * v).sum();
+    (square / length.max(1e-20)).sqrt()
+}
+
+fn check_gradients(models: &[Model]) {
+    for lab in [&EIGHT_PLANES, &WEBGL2, &RGBA] {
+        for (k, model) in models.iter().enumerate() {
+            let options = TrainingOptions { scope: Scope::Branch, ..TrainingOptions::default() };
+            let training = Arc::new(Training::new(model, 0, &options).expect("a training"));
+            let examples = examples(&training, 3, 5);
+            let Some(trained) = train(lab, &training, &examples, 2, 1) else { return };
+            let (losses, expected) = reference(&training, &examples, 2, 1);
+            let loss = (f64::from(trained.losses[0]) - losses[0]).abs();
+            let what = format!("{}, model {k}", lab.name());
+            assert!(loss <= 1e-5 * losses[0], "{what}: loss {} for {}", trained.losses[0], losses[0]);
+            for name in ["cartoon", "gradient"] {
+                let node = training.model.graph.output(name).expect("an output");
+                let expected = &expected[&training.model.graph.node(node).name].data;
+                let error = distance(&trained.taps[name], expected);
+                println!("{what}, {name}: {error:.1e}");
+                if name == "gradient" {
+                    for weight in &training.weights {
+                        let error =
+                            distance(&trained.taps[name][weight.range.clone()], &expected[weight.range.clone()]);
+                        println!("    {}: {error:.1e}", weight.path);
+                    }
+                }
+                assert!(error <= TOLERANCE, "{what}, {name}: {error:.1e}");
+            }
+        }
+    }
+}
+
+#[test]
+fn gradients_of_convolutions() {
+    check_gradients(&common::training::convolutions());
+}
+
+#[test]
+fn gradients_of_norms() {
+    check_gradients(&common::training::norms());
+}
+
+#[test]
+fn gradients_of_modulations_and_linear_maps() {
+    check_gradients(&common::training::modulations());
+}
+
+#[test]
+fn gradients_of_scales_concatenations_sums_pools_and_upsampling() {
+    check_gradients(&common::training::shapes());
+}
+
+fn lite(branch: &[&str]) -> Model {
+    let branch = branch.iter().map(|s| (*s).to_owned()).collect();
+    common::random_model(Generator::Lite { base_channels: 4, image_size: 64, branch }, 2, 5)
+}
+
+/// The weights after some steps with changing batches.
+fn check_steps(model: &Model, scope: Scope, steps: usize) {
+    let options = TrainingOptions { scope, steps, anchor: 0.1, ..TrainingOptions::default() };
+    let training = Arc::new(Training::new(model, 1, &options).expect("a training"));
+    let examples = examples(&training, 3, 5);
+    let Some(trained) = train(&EIGHT_PLANES, &training, &examples, 2, steps) else { return };
+    let (losses, last) = reference(&training, &examples, 2, steps);
+    println!("{:?} for {losses:?}", trained.losses);
+    for (got, expected) in trained.losses.iter().zip(&losses) {
+        assert!((f64::from(*got) - expected).abs() <= 1e-4 * expected, "{got} for {expected}");
+    }
+    let gradient = last["gradient"].data.clone();
+    compare_weights(&training, &trained.taps["next.weights"], &last["next.weights"].data, &gradient);
+}
+
+/// Within 1e-4, which is a tenth of a step. Adam divides by the gradient's size: where there is no gradient but for
+/// rounding, the step goes wherever rounding goes, and only its length can be told.
+fn compare_weights(training: &Training, got: &[f64], expected: &[f64], gradient: &[f64]) {
+    let largest = gradient.iter().fold(0.0, |most: f64, g| most.max(g.abs()));
+    let (mut worst, mut undecided) = (0.0, 0);
+    for i in 0..got.len() {
+        let error = (got[i] - expected[i]).abs();
+        if gradient[i].abs() > 1e-7 * largest {
+            worst = f64::max(worst, error);
+        } else {
+            undecided += usize::from(error > 1e-4);
+            assert!(error <= 4e-3, "weight {i}: {} for {}", got[i], expected[i]);
+        }
+    }
+    println!("{} weights, largest error {worst:.1e}, {undecided} that rounding moves", got.len());
+    let paths: Vec<&str> = training.weights.iter().map(|w| w.path.as_str()).collect();
+    assert!(worst <= 1e-4, "{worst:.1e} in {paths:?}");
+    assert!(undecided * 10 <= got.len(), "{undecided} of {} weights go where rounding goes", got.len());
+}
+
+#[test]
+fn steps_of_the_output_branch() {
+    check_steps(&lite(&["stem", "up1", "up2", "merge", "head"]), Scope::Output, 5);
+}
+
+#[test]
+fn steps_of_the_whole_branch() {
+    // Not the maps of the contents, which are averages of normed channels: zero, and so are gradients but for rounding.
+    let maps = ["decode4.norm2.style_gamma", "decode4.norm2.style_beta"];
+    let branch = [&["stem", "cam.conv", "style", "up1", "head"], &maps[..]].concat();
+    check_steps(&lite(&branch), Scope::Branch, 1);
+}
+
+/// Two examples: photograph and target are input and output of two groups' fixtures.
+fn fixture_examples(training: &Training, model: &Model, folder: &str) -> Vec<Example> {
+    let [first, second] = ["g0", "g1"].map(|name| common::fixture(&format!("{folder}/{name}.safetensors")));
+    let pairs = [(&first, &second), (&second, &first)];
+    let example = |(photo, target): (&TensorFile, &TensorFile)| {
+        let photo = common::take(photo, "input");
+        let values = evaluate(&model.graph, &model.weights, 0, photo);
+        let tensor = |name: &String| match name.as_str() {
+            TARGET => common::take(target, "output").clone(),
+            name => values.nodes[name].clone(),
+        };
+        training.examples.iter().map(|name| (name.clone(), tensor(name))).collect()
+    };
+    pairs.map(example).to_vec()
+}
+
+/// A step on the device against PyTorch's: `after` has the branch after PyTorch's step.
+fn check_torch(model: &Model, folder: &str, scope: Scope, loss: f32, after: &TensorFile) {
+    let options = TrainingOptions { scope, ..TrainingOptions::default() };
+    let training = Arc::new(Training::new(model, 0, &options).expect("a training"));
+    let examples = fixture_examples(&training, model, folder);
+    for lab in [&EIGHT_PLANES, &RGBA] {
+        let Some(trained) = train(lab, &training, &examples, 2, 1) else { return };
+        println!("{folder} {scope:?}, {}: loss {} for {loss}", lab.name(), trained.losses[0]);
+        assert!((trained.losses[0] - loss).abs() <= 1e-5, "{} for {loss}", trained.losses[0]);
+        let expected = training.weights.iter().flat_map(|weight| {
+            let tensor = after.get(&weight.path, &weight.dims).unwrap_or_else(|e| panic!("{e}"));
+            tensor.data.iter().map(|v| f64::from(*v))
+        });
+        let expected: Vec<f64> = expected.collect();
+        compare_weights(&training, &trained.taps["next.weights"], &expected, &trained.taps["gradient"]);
+        let start = training.states[0].start.iter().map(|v| f64::from(*v)).collect::<Vec<f64>>();
+        let moved = expected.iter().zip(&start).filter(|(a, b)| (*a - *b).abs() > 5e-4).count();
+        assert!(moved * 2 > expected.len(), "PyTorch moved {moved} of {} weights", expected.len());
+    }
+}
+
+fn check_torch_lite(scope: Scope, name: &str) {
+    let model = Model::load(&common::fixture_path("lite/tiny.cartoon.ron")).expect("a package");
+    let mut after = common::fixture(&format!("few_shot/{name}.safetensors"));
+    let loss = after.tensors.remove("loss").expect("a loss").data[0];
+    let unchanged = model.weights.branches[0].tensors.clone();
+    unchanged.into_iter().for_each(|(path, tensor)| {
+        after.tensors.entry(path).or_insert(tensor);
+    });
+    check_torch(&model, "lite", scope, loss, &after);
+}
+
+fn check_torch_paper(scope: Scope, name: &str) {
+    let mut checkpoint = common::fixture("golden/weights.safetensors");
+    let model = import_checkpoint(&checkpoint, 8, 64).expect("a checkpoint");
+    let mut changed = common::fixture(&format!("few_shot/{name}.safetensors"));
+    let loss = changed.tensors.remove("loss").expect("a loss").data[0];
+    checkpoint.tensors.extend(changed.tensors);
+    let after = import_checkpoint(&checkpoint, 8, 64).expect("a checkpoint").weights.branches.remove(0);
+    check_torch(&model, "golden", scope, loss, &after);
+}
+
+#[test]
+fn a_step_of_the_output_branch_of_lite_is_pytorchs() {
+    check_torch_lite(Scope::Output, "lite_output");
+}
+
+#[test]
+fn a_step_of_the_whole_branch_of_lite_is_pytorchs() {
+    check_torch_lite(Scope::Branch, "lite_branch");
+}
+
+#[test]
+fn a_step_of_the_output_branch_of_paper_is_pytorchs() {
+    check_torch_paper(Scope::Output, "paper_output");
+}
+
+#[test]
+fn a_step_of_the_whole_branch_of_paper_is_pytorchs() {
+    check_torch_paper(Scope::Branch, "paper_branch");
+}
