@@ -48,7 +48,7 @@ mod bundled;
 
 use bevy::prelude::*;
 
-use ecs::{CartoonModelLoader, CartoonPlugin, CartoonSettings, PictureLimits};
+use ecs::{CartoonModelLoader, CartoonPlugin, CartoonSettings};
 use gpu::CartoonRenderPlugin;
 use plan::TensorFormat;
 
@@ -65,6 +65,10 @@ pub struct ToonfacePlugin {
     pub format: TensorFormat,
     /// Whether weights are stored in halves on the device: half the memory, 11 significant bits. Default false.
     pub half_weights: bool,
+    /// Most bytes of textures that all models together may take on the device. Default: 1 GiB; `None`: no limit. Where it
+    /// is short, batches get smaller; a model that does not fit with one picture ends in
+    /// [`CartoonError::OutOfMemory`](ecs::CartoonError::OutOfMemory).
+    pub max_memory: Option<usize>,
 }
 
 impl ToonfacePlugin {
@@ -80,6 +84,7 @@ impl Default for ToonfacePlugin {
             max_planes: 8,
             format: TensorFormat::default(),
             half_weights: false,
+            max_memory: Some(1 << 30),
         }
     }
 }
@@ -88,11 +93,11 @@ impl Plugin for ToonfacePlugin {
     fn build(&self, app: &mut App) {
         #[cfg(feature = "bundled_model")]
         bundled::embed(app);
-        let Self { max_planes, format, half_weights, max_batch, .. } = *self;
+        let Self { max_planes, format, half_weights, max_batch, max_memory, .. } = *self;
         let settings = CartoonSettings { model: self.model.clone(), device_fault: None };
         app.add_plugins((
             CartoonPlugin { settings },
-            CartoonRenderPlugin { max_planes, format, half_weights, max_batch },
+            CartoonRenderPlugin { max_planes, format, half_weights, max_batch, max_memory },
         ));
         #[cfg(all(feature = "video", not(target_arch = "wasm32")))]
         app.add_plugins(video::plugin);
@@ -101,15 +106,8 @@ impl Plugin for ToonfacePlugin {
     }
 
     fn finish(&self, app: &mut App) {
-        let support = gpu::device_support(app, self.max_planes);
-        if let Some(fault) = &support.fault {
-            error!("bevy_toonface: {fault}");
-        }
-        app.register_asset_loader(CartoonModelLoader { limits: support.limits, format: self.format });
-        app.insert_resource(PictureLimits { max_side: support.limits.max_texture_size as u32 });
-        if let Some(mut settings) = app.world_mut().get_resource_mut::<CartoonSettings>() {
-            settings.device_fault = support.fault;
-        }
+        let gpu::DeviceSupport { limits, fault } = gpu::device_support(app, self.max_planes);
+        ecs::adopt_device(app, limits, fault, self.format, self.max_memory);
     }
 }
 

@@ -5,14 +5,18 @@ use bevy::ecs::query::QueryData;
 use bevy::platform::collections::HashSet;
 use bevy::prelude::*;
 
+use super::asset::reason;
 use super::picture::{output_image, picture_size};
+use super::reload::{log_failed_reloads, update_warnings};
 use super::request::{Progress, RequestSource, Wanted};
 use super::shows::Told;
 use super::{
-    Cartoon, CartoonBudget, CartoonError, CartoonGroup, CartoonModel, CartoonOutput, CartoonReady, CartoonRequest,
-    CartoonSmoothing, CartoonSource, CartoonStatus, CartoonTaps, CartoonTensors, PictureLimits, UpdateRate,
+    Cartoon, CartoonBudget, CartoonError, CartoonGroup, CartoonModel, CartoonModelLoader, CartoonOutput, CartoonReady,
+    CartoonRequest, CartoonSmoothing, CartoonSource, CartoonStatus, CartoonTaps, CartoonTensors, CartoonWarning,
+    ModelFiles, PictureLimits, ShaderReloads, UpdateRate,
 };
 use crate::model::{Model, Tensor};
+use crate::plan::{PlanLimits, TensorFormat};
 
 /// Order of the plugin's work in `PostUpdate`.
 #[derive(SystemSet, Debug, Clone, PartialEq, Eq, Hash)]
@@ -55,6 +59,8 @@ impl Plugin for CartoonPlugin {
             .register_type::<CartoonSmoothing>()
             .init_resource::<CartoonBudget>()
             .init_resource::<PictureLimits>()
+            .init_resource::<ModelFiles>()
+            .init_resource::<ShaderReloads>()
             .insert_resource(self.settings.clone())
             .configure_sets(
                 PostUpdate,
@@ -69,14 +75,39 @@ impl Plugin for CartoonPlugin {
             .add_systems(PreStartup, load_default_model)
             .add_systems(
                 PostUpdate,
-                (update_requests.in_set(CartoonSystems::Request), update_status.in_set(CartoonSystems::Status)),
+                (
+                    update_requests.in_set(CartoonSystems::Request),
+                    (update_status, update_warnings, log_failed_reloads).in_set(CartoonSystems::Status),
+                ),
             )
             .add_observer(untag);
+        #[cfg(all(feature = "hot_reload", not(target_arch = "wasm32")))]
+        app.add_plugins(super::hot_reload::plugin);
         super::shows::plugin(app);
         #[cfg(any(feature = "sprite", feature = "ui"))]
         super::look::plugin(app);
         #[cfg(any(feature = "mesh2d", feature = "pbr"))]
         super::material::plugin(app);
+    }
+}
+
+/// What is known once the renderer is there: the device that models have to fit, and what it lacks. Models that wait for the
+/// loader go on loading.
+pub fn adopt_device(
+    app: &mut App,
+    limits: PlanLimits,
+    fault: Option<String>,
+    format: TensorFormat,
+    max_memory: Option<usize>,
+) {
+    if let Some(fault) = &fault {
+        error!("bevy_toonface: {fault}");
+    }
+    let files = app.world().get_resource::<ModelFiles>().cloned().unwrap_or_default();
+    app.register_asset_loader(CartoonModelLoader { limits, format, max_memory, files });
+    app.insert_resource(PictureLimits { max_side: limits.max_texture_size as u32 });
+    if let Some(mut settings) = app.world_mut().get_resource_mut::<CartoonSettings>() {
+        settings.device_fault = fault;
     }
 }
 
@@ -98,6 +129,7 @@ fn untag(removed: On<Remove, CartoonGroup>, mut commands: Commands) {
         CartoonSource,
         CartoonOutput,
         CartoonStatus,
+        CartoonWarning,
         CartoonRequest,
         CartoonTensors,
         Progress,
@@ -136,6 +168,8 @@ struct Resolver<'w> {
 struct Changes<'w, 's> {
     images: MessageReader<'w, 's, AssetEvent<Image>>,
     models: MessageReader<'w, 's, AssetEvent<CartoonModel>>,
+    shaders: Res<'w, ShaderReloads>,
+    drawn_with: Local<'s, u64>,
     time: Option<Res<'w, Time>>,
 }
 
@@ -146,6 +180,12 @@ impl Changes<'_, '_> {
 
     fn models(&mut self) -> HashSet<AssetId<CartoonModel>> {
         self.models.read().filter_map(modified).collect()
+    }
+
+    /// Whether changed shaders have been taken into use.
+    fn shaders(&mut self) -> bool {
+        let revision = self.shaders.revision;
+        std::mem::replace(&mut *self.drawn_with, revision) != revision
     }
 }
 
@@ -162,7 +202,7 @@ fn update_requests(
     mut commands: Commands,
 ) {
     let now = changes.time.as_ref().map_or(0.0, |time| time.elapsed_secs_f64());
-    let (changed_images, changed_models) = (changes.images(), changes.models());
+    let (changed_images, changed_models, changed_shaders) = (changes.images(), changes.models(), changes.shaders());
     for mut cartoon in &mut cartoons {
         if cartoon.progress.is_none() {
             commands.entity(cartoon.entity).try_insert(Progress::default());
@@ -186,7 +226,8 @@ fn update_requests(
             }
         };
         let stale = wanted.as_ref().is_some_and(|w| {
-            changed_models.contains(&w.model)
+            changed_shaders
+                || changed_models.contains(&w.model)
                 || matches!(&w.source, RequestSource::Image(id, _) if changed_images.contains(id))
         });
         let renew = match update {
@@ -219,7 +260,7 @@ fn resolve(
         return match resolver.assets.get_load_state(handle) {
             Some(LoadState::Failed(error)) => Err(CartoonError::ModelFailed {
                 path: handle.path().map_or_else(|| "(no path)".to_owned(), ToString::to_string),
-                reason: error.to_string(),
+                reason: reason(&error),
             }),
             _ => Ok(None),
         };
