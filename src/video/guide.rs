@@ -51,7 +51,7 @@ mod tests {
 
     #[test]
     fn the_guide_is_clear_inside_bright_on_its_line_and_dark_outside() {
-        for side in [64, 480] {
+        for side in [200, 480] {
             let image = face_guide(side);
             let data = image.data.expect("pixels");
             let pixel = |at: Vec2| {
