@@ -24,10 +24,13 @@
 //! | `mesh2d` | yes | the same for the texture of a `ColorMaterial` |
 //! | `pbr` | yes | the same for the base colour texture of a `StandardMaterial` |
 //! | `hot_reload` | no | models and shaders that are edited while the game runs are taken into use |
+//! | `few_shot` | no | new groups from a dozen pairs of pictures, trained in the game |
 //! | `video` | no | moving pictures from files or sources of your own as pictures of entities |
 //! | `webcam` | no | the same from a camera; building it needs libclang on Linux |
 
 pub mod ecs;
+#[cfg(feature = "few_shot")]
+pub mod few_shot;
 pub mod gpu;
 pub mod model;
 pub mod plan;
@@ -93,6 +96,8 @@ impl Plugin for ToonfacePlugin {
             CartoonPlugin { settings },
             CartoonRenderPlugin { max_planes, format, half_weights, max_batch, max_memory },
         ));
+        #[cfg(feature = "few_shot")]
+        app.add_plugins(few_shot::plugin);
         #[cfg(all(feature = "video", not(target_arch = "wasm32")))]
         app.add_plugins(video::plugin);
         // Models that start loading now wait for the loader, which has to know the device.
