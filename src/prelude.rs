@@ -2,8 +2,8 @@
 
 pub use crate::ToonfacePlugin;
 pub use crate::ecs::{
-    Cartoon, CartoonBudget, CartoonError, CartoonGroup, CartoonModel, CartoonOutput, CartoonSmoothing, CartoonSource,
-    CartoonStatus, UpdateRate,
+    Cartoon, CartoonBudget, CartoonError, CartoonGroup, CartoonModel, CartoonOutput, CartoonReady, CartoonRegion,
+    CartoonSmoothing, CartoonSource, CartoonStatus, CartoonWarning, IdleReason, RegionArea, UpdateRate,
 };
 #[cfg(feature = "few_shot")]
 pub use crate::few_shot::{FewShotControl, FewShotError, FewShotPair, FewShotResult, FewShotSession, FewShotStatus};

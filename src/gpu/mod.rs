@@ -3,7 +3,9 @@
 //! ```text
 //! ExtractSchedule   exchange           requests in, progress and tensors out
 //! PrepareBindGroups prepare_cartoons   chains of passes for the models in use; how much of them fits this frame
+//! PrepareBindGroups prepare_views      uniforms and bind groups of cameras' views
 //! RenderGraph       toonface           records this frame's share of encode, passes, composite
+//! Core2d, Core3d    toonface_view      a camera's view to a picture, its cartoon over the view
 //! Cleanup           watch              asks the queue when the work is done, reads what it took
 //! ```
 
@@ -13,6 +15,8 @@ mod chain;
 mod counters;
 mod device;
 mod exchange;
+#[cfg(all(feature = "hot_reload", not(target_arch = "wasm32")))]
+mod hot_reload;
 mod in_flight;
 mod ledger;
 mod model;
@@ -28,6 +32,9 @@ mod state;
 mod timer;
 #[cfg(feature = "few_shot")]
 mod training;
+#[cfg(all(feature = "hot_reload", not(target_arch = "wasm32")))]
+mod trial;
+mod view;
 mod watch;
 
 use bevy::core_pipeline::schedule::camera_driver;
@@ -39,6 +46,8 @@ use bevy::render::{ExtractSchedule, Render, RenderApp, RenderStartup, RenderSyst
 pub use counters::CartoonCounters;
 pub use device::{DeviceSupport, device_support};
 pub use exchange::{CartoonChains, ChainInfo};
+#[cfg(all(feature = "hot_reload", not(target_arch = "wasm32")))]
+pub use hot_reload::ShaderFolder;
 
 use crate::plan::TensorFormat;
 
@@ -53,12 +62,16 @@ pub struct CartoonRenderPlugin {
     pub half_weights: bool,
     /// Most pictures in a batch.
     pub max_batch: usize,
+    /// Most bytes of textures that all chains of passes may take. `None`: no limit.
+    pub max_memory: Option<usize>,
 }
 
 impl Plugin for CartoonRenderPlugin {
     fn build(&self, app: &mut App) {
         shaders::embed(app);
         app.add_plugins(RenderAssetPlugin::<model::RenderCartoonModel>::default());
+        #[cfg(all(feature = "hot_reload", not(target_arch = "wasm32")))]
+        app.init_resource::<ShaderFolder>();
     }
 
     fn finish(&self, app: &mut App) {
@@ -75,12 +88,17 @@ impl Plugin for CartoonRenderPlugin {
                 format: self.format,
                 half_weights: self.half_weights,
                 max_batch: self.max_batch.clamp(1, 64),
+                max_memory: self.max_memory.unwrap_or(usize::MAX),
+                max_planes: self.max_planes,
             })
             .init_resource::<exchange::Exchange>()
             .init_resource::<state::Chains>()
             .init_resource::<timer::Timer>()
             .init_resource::<pipelines::Pipelines>()
-            .add_systems(RenderStartup, (pipelines::init_pipelines, state::init_chains, timer::init_timer))
+            .add_systems(
+                RenderStartup,
+                (pipelines::init_pipelines, state::init_chains, timer::init_timer, prepare::init_settings),
+            )
             .add_systems(ExtractSchedule, exchange::exchange)
             .add_systems(
                 Render,
@@ -93,7 +111,16 @@ impl Plugin for CartoonRenderPlugin {
                 ),
             )
             .add_systems(RenderGraph, record::toonface.before(camera_driver));
+        view::register(render_app);
         #[cfg(feature = "few_shot")]
         training::plugin(render_app);
+        #[cfg(all(feature = "hot_reload", not(target_arch = "wasm32")))]
+        render_app.init_resource::<hot_reload::ShaderWatch>().add_systems(
+            Render,
+            (hot_reload::watch_shaders, hot_reload::reload_shaders)
+                .chain()
+                .before(pipelines::add_written_shaders)
+                .in_set(RenderSystems::ExtractCommands),
+        );
     }
 }

@@ -19,6 +19,7 @@ pub(super) fn watch(
     device: Res<RenderDevice>,
     #[cfg(feature = "few_shot")] mut trainings: ResMut<super::training::Trainings>,
 ) {
+    exchange.idle = false;
     let Chains { chains, in_flight, counters, .. } = &mut *chains;
     for frame in in_flight.iter_mut() {
         if frame.submit(&queue) {

@@ -32,7 +32,7 @@ pub use kernel_gradient::{GradientKernel, Value};
 pub use layout::{Layout, LayoutUniform, Rect};
 pub use limits::PlanLimits;
 pub use pass::{Draw, ParamsRef, Pass, PlannedTensor, Slot, TextureRef};
-pub use source::{composite_source, encode_source, feed_source, settle_source};
+pub use source::{Subject, Templates, Written, composite_source, encode_source, feed_source, settle_source};
 #[cfg(feature = "few_shot")]
 pub use training::{PlannedState, TrainingPlan};
 pub use weights::{PackedWeights, WEIGHT_TEXTURE_WIDTH};
@@ -55,6 +55,8 @@ pub struct PlanOptions {
     pub half_weights: bool,
     /// Pictures in one chain of passes, at least 1.
     pub batch: usize,
+    /// Most bytes of textures, those of activations and weights together. Default: no limit.
+    pub max_bytes: usize,
     /// Results to keep, by name: `output` is the cartoon, the graph's other outputs are taps, `input` is the picture.
     /// What none of them needs is left out.
     pub outputs: Vec<String>,
@@ -68,6 +70,7 @@ impl Default for PlanOptions {
             format: TensorFormat::default(),
             half_weights: false,
             batch: 1,
+            max_bytes: usize::MAX,
             outputs: vec!["output".into()],
         }
     }
@@ -113,11 +116,40 @@ impl Plan {
     /// Plans a model.
     ///
     /// # Errors
-    /// [`PlanError`] if a tensor or the weights do not fit the device, or an output is not known.
+    /// [`PlanError`] if a tensor or the weights do not fit the device, all together take more than
+    /// [`PlanOptions::max_bytes`], or an output is not known.
     pub fn new(model: &Model, options: PlanOptions) -> Result<Self, PlanError> {
         let options = PlanOptions { batch: options.batch.max(1), ..options };
         let lowered = lower::lower(model, &options)?;
-        finish(model.manifest.name.clone(), options, model.graph.groups(), lowered)
+        let plan = finish(model.manifest.name.clone(), options, model.graph.groups(), lowered)?;
+        let (slots, weights, limit) = (plan.slot_bytes(), plan.weight_bytes(), plan.options.max_bytes);
+        if slots.saturating_add(weights) > limit {
+            let pictures = plan.options.batch;
+            return Err(PlanError::OutOfMemory { slots, weights, pictures, limit });
+        }
+        Ok(plan)
+    }
+
+    /// Whether `other` is the same but for the values of the weights: whatever was made on a device for one serves the
+    /// other, once the rows of weights that differ are uploaded.
+    pub fn differs_only_in_weights(&self, other: &Self) -> bool {
+        let Self { model, options, kernels, slots, tensors, passes, input, outputs, picture, params, .. } = self;
+        *model == other.model
+            && *options == other.options
+            && *kernels == other.kernels
+            && *slots == other.slots
+            && *tensors == other.tensors
+            && *passes == other.passes
+            && *input == other.input
+            && *outputs == other.outputs
+            && *picture == other.picture
+            && *params == other.params
+            && self.weights.height() == other.weights.height()
+    }
+
+    /// Bytes of all textures, those of activations and weights together.
+    pub fn bytes(&self) -> usize {
+        self.slot_bytes() + self.weight_bytes()
     }
 
     /// Bytes of all slots.
