@@ -72,7 +72,7 @@ impl Scene {
         // Nobody watches: the picture may come as soon as it can.
         app.insert_resource(CartoonBudget::UNLIMITED);
         (self.build)(&mut app);
-        run_until(&mut app, Duration::from_secs(180), |world| match (self.is_done)(world) {
+        run_until(&mut app, Duration::from_secs(600), |world| match (self.is_done)(world) {
             Ok(false) => None,
             Ok(true) => Some(Ok(())),
             Err(reason) => Some(Err(reason)),
