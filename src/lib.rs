@@ -1,10 +1,8 @@
 //! Draws people as cartoons, live, in a Bevy game.
 //!
 //! A multi-branch GAN (N. Zhuang, C. Yang, "Few-shot Knowledge Transfer for Fine-grained Cartoon Face Generation",
-//! arXiv 2007.13332) runs as **fragment-shader** passes over float render targets (R32F, unless another [`TensorFormat`]
-//! is asked for) inside Bevy's render graph. No compute shader is involved, so it works wherever Bevy draws, WebGL2
-//! included. Tensors are textures: a fragment computes a block of neighbouring pixels and writes each to a colour
-//! attachment of its own ([`plan::Arrangement`]).
+//! arXiv 2007.13332) runs as **fragment-shader** passes over float render targets ([`plan`]) inside Bevy's render graph.
+//! No compute shader is involved, so it works wherever Bevy draws, WebGL2 included.
 //!
 //! ```no_run
 //! use bevy::prelude::*;
@@ -28,7 +26,10 @@
 //! | feature | default | what it adds |
 //! |---|---|---|
 //! | `bundled_model` | yes | the model `toon` (woman, man, kid, elderly) inside the program, 2.2 MiB |
-//! | `sprite` | yes | a `CartoonGroup` on a `Sprite` entity turns its picture into the cartoon |
+//! | `sprite` | yes | a `CartoonGroup` on a `Sprite` or `SpriteMesh` turns its picture into the cartoon |
+//! | `ui` | yes | the same for an `ImageNode` |
+//! | `mesh2d` | yes | the same for the texture of a `ColorMaterial` |
+//! | `pbr` | yes | the same for the base colour texture of a `StandardMaterial` |
 //! | `video` | no | moving pictures from files or sources of your own as pictures of entities |
 //! | `webcam` | no | the same from a camera; building it needs libclang on Linux |
 
@@ -47,12 +48,11 @@ mod bundled;
 
 use bevy::prelude::*;
 
-use ecs::{CartoonModelLoader, CartoonPlugin, CartoonSettings, PictureLimits};
+use ecs::{CartoonModelLoader, CartoonPlugin, CartoonSettings};
 use gpu::CartoonRenderPlugin;
 use plan::TensorFormat;
 
-/// Draws the pictures of entities with a [`CartoonGroup`](ecs::CartoonGroup) as cartoons. Add it after Bevy's
-/// `DefaultPlugins`.
+/// Draws entities with a [`CartoonGroup`](ecs::CartoonGroup) as cartoons. Add it after Bevy's `DefaultPlugins`.
 #[derive(Debug, Clone)]
 pub struct ToonfacePlugin {
     /// Asset path of the model for cartoons that name none. Default: [`ToonfacePlugin::BUNDLED_MODEL`].
@@ -65,6 +65,10 @@ pub struct ToonfacePlugin {
     pub format: TensorFormat,
     /// Whether weights are stored in halves on the device: half the memory, 11 significant bits. Default false.
     pub half_weights: bool,
+    /// Most bytes of textures that all models together may take on the device. Default: 1 GiB; `None`: no limit. Where it
+    /// is short, batches get smaller; a model that does not fit with one picture ends in
+    /// [`CartoonError::OutOfMemory`](ecs::CartoonError::OutOfMemory).
+    pub max_memory: Option<usize>,
 }
 
 impl ToonfacePlugin {
@@ -80,6 +84,7 @@ impl Default for ToonfacePlugin {
             max_planes: 8,
             format: TensorFormat::default(),
             half_weights: false,
+            max_memory: Some(1 << 30),
         }
     }
 }
@@ -88,11 +93,11 @@ impl Plugin for ToonfacePlugin {
     fn build(&self, app: &mut App) {
         #[cfg(feature = "bundled_model")]
         bundled::embed(app);
-        let Self { max_planes, format, half_weights, max_batch, .. } = *self;
+        let Self { max_planes, format, half_weights, max_batch, max_memory, .. } = *self;
         let settings = CartoonSettings { model: self.model.clone(), device_fault: None };
         app.add_plugins((
             CartoonPlugin { settings },
-            CartoonRenderPlugin { max_planes, format, half_weights, max_batch },
+            CartoonRenderPlugin { max_planes, format, half_weights, max_batch, max_memory },
         ));
         #[cfg(all(feature = "video", not(target_arch = "wasm32")))]
         app.add_plugins(video::plugin);
@@ -101,15 +106,8 @@ impl Plugin for ToonfacePlugin {
     }
 
     fn finish(&self, app: &mut App) {
-        let support = gpu::device_support(app, self.max_planes);
-        if let Some(fault) = &support.fault {
-            error!("bevy_toonface: {fault}");
-        }
-        app.register_asset_loader(CartoonModelLoader { limits: support.limits, format: self.format });
-        app.insert_resource(PictureLimits { max_side: support.limits.max_texture_size as u32 });
-        if let Some(mut settings) = app.world_mut().get_resource_mut::<CartoonSettings>() {
-            settings.device_fault = support.fault;
-        }
+        let gpu::DeviceSupport { limits, fault } = gpu::device_support(app, self.max_planes);
+        ecs::adopt_device(app, limits, fault, self.format, self.max_memory);
     }
 }
 

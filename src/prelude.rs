@@ -2,8 +2,8 @@
 
 pub use crate::ToonfacePlugin;
 pub use crate::ecs::{
-    Cartoon, CartoonBudget, CartoonError, CartoonGroup, CartoonModel, CartoonOutput, CartoonSmoothing, CartoonSource,
-    CartoonStatus, UpdateRate,
+    Cartoon, CartoonBudget, CartoonError, CartoonGroup, CartoonModel, CartoonOutput, CartoonReady, CartoonSmoothing,
+    CartoonSource, CartoonStatus, CartoonWarning, UpdateRate,
 };
 pub use crate::plan::TensorFormat;
 #[cfg(all(feature = "video", not(target_arch = "wasm32")))]

@@ -9,8 +9,12 @@ use tool::tool;
 
 /// The picture that an example draws without a window.
 fn picture(example: &str) -> RgbaImage {
+    picture_with(example, &[])
+}
+
+fn picture_with(example: &str, args: &[&str]) -> RgbaImage {
     let out = std::env::temp_dir().join(format!("toonface_{example}_{}.png", std::process::id()));
-    let done = tool(example).arg("--headless").arg("--out").arg(&out).output().expect("the example runs");
+    let done = tool(example).args(args).arg("--headless").arg("--out").arg(&out).output().expect("the example runs");
     assert!(done.status.success(), "{example}: {}", String::from_utf8_lossy(&done.stderr));
     let picture = image::open(&out).expect("a picture").to_rgba8();
     let _ = std::fs::remove_file(&out);
@@ -33,6 +37,52 @@ fn sprites_show_portraits_above_their_cartoons() {
         let x = 15 + 265 * column;
         let change = difference(&picture, [x, 17, 250, 256], [x, 287, 250, 256]);
         assert!((2.0..60.0).contains(&change), "column {column}: the cartoon is {change} of 255 from its portrait");
+    }
+}
+
+/// Side of a person in the crowd's picture, and from one to the next.
+const PERSON: u32 = 112;
+const STEP: u32 = 120;
+
+/// Whoever stands still in the picture; and in the last two columns, pages are turned.
+fn stands_still(column: u32, row: u32) -> bool {
+    column < 6 && (column + row) % 2 == 1
+}
+
+#[test]
+fn a_crowd_of_32_is_all_cartoons_within_the_budget() {
+    // A busy machine takes minutes for all of them in slices of 4 ms.
+    let picture = picture_with("crowd", &["--budget", "60"]);
+    assert_eq!(picture.dimensions(), (8 * STEP, 4 * STEP + 40));
+    let names = ["woman_1", "man_1", "kid_1", "elderly_1", "woman_2", "man_2", "kid_2", "elderly_2"];
+    let portraits = names.map(|name| {
+        let path = format!("{}/assets/portraits/{name}.jpg", env!("CARGO_MANIFEST_DIR"));
+        let portrait = image::open(path).expect("a portrait").to_rgba8();
+        image::imageops::resize(&portrait, PERSON, PERSON, image::imageops::FilterType::Triangle)
+    });
+    let person = |column: u32, row: u32| {
+        let (x, y) = (column * STEP + (STEP - PERSON) / 2, row * STEP + (STEP - PERSON) / 2);
+        image::imageops::crop_imm(&picture, x, y, PERSON, PERSON).to_image()
+    };
+    let mean = |a: &RgbaImage, b: &RgbaImage| {
+        let sum: u64 = a.as_raw().iter().zip(b.as_raw()).map(|(a, b)| u64::from(a.abs_diff(*b))).sum();
+        sum as f64 / a.as_raw().len() as f64
+    };
+    for (column, row) in (0..32).map(|i| (i % 8, i / 8)) {
+        let shown = person(column, row);
+        // People in a crowd move a little, and the last ones have another picture from time to time.
+        let nearest = portraits.iter().map(|portrait| mean(&shown, portrait)).fold(f64::MAX, f64::min);
+        assert!((2.0..60.0).contains(&nearest), "column {column}, row {row}: {nearest} of 255 from every portrait");
+        if stands_still(column, row) {
+            let own = mean(&shown, &portraits[column as usize]);
+            assert_eq!(own, nearest, "column {column}, row {row} shows somebody else");
+        }
+    }
+    // The same person in different groups.
+    for column in 0..6 {
+        let rows: Vec<u32> = (0..4).filter(|row| stands_still(column, *row)).collect();
+        let change = mean(&person(column, rows[0]), &person(column, rows[1]));
+        assert!(change > 1.0, "column {column}: two groups differ by {change} of 255");
     }
 }
 

@@ -137,8 +137,36 @@ fn kernels() -> &'static BTreeSet<Kernel> {
             let options = PlanOptions { limits, format, outputs, ..PlanOptions::default() };
             kernels.extend(Plan::new(&rare, options).expect("a plan").kernels);
         }
+        #[cfg(feature = "few_shot")]
+        kernels.extend(training_kernels());
         kernels
     })
+}
+
+/// Kernels of training steps: of the whole branch, and of modules that use every op.
+#[cfg(feature = "few_shot")]
+fn training_kernels() -> BTreeSet<Kernel> {
+    use bevy_toonface::model::Generator;
+    use bevy_toonface::model::autodiff::{Scope, Training, TrainingOptions};
+    use bevy_toonface::plan::TrainingPlan;
+
+    let branch = ["stem", "style", "decode4", "up1", "merge", "head"].map(String::from).to_vec();
+    let generators = [
+        Generator::Lite { base_channels: 4, image_size: 64, branch },
+        Generator::Paper { base_channels: 4, image_size: 64 },
+    ];
+    let mut kernels = BTreeSet::new();
+    for model in generators.map(|generator| common::random_model(generator, 1, 1)) {
+        for scope in [Scope::Output, Scope::Branch] {
+            let options = TrainingOptions { scope, anchor: 0.1, ..TrainingOptions::default() };
+            let training = Training::new(&model, 0, &options).expect("a training");
+            for (limits, format) in targets() {
+                let options = PlanOptions { limits, format, ..PlanOptions::default() };
+                kernels.extend(TrainingPlan::new(&training, options, 3).expect("a plan").plan.kernels);
+            }
+        }
+    }
+    kernels
 }
 
 /// The same, composed.
@@ -345,7 +373,25 @@ fn twins() -> BTreeMap<&'static str, Fields> {
         ("ops/mix.wgsl", fields!(MixParams: out, a, b, weights, first)),
     ]
     .into_iter()
+    .chain(training_twins())
     .collect()
+}
+
+#[cfg(not(feature = "few_shot"))]
+fn training_twins() -> Vec<(&'static str, Fields)> {
+    Vec::new()
+}
+
+/// The kernels of a training step share their parameters.
+#[cfg(feature = "few_shot")]
+fn training_twins() -> Vec<(&'static str, Fields)> {
+    use bevy_toonface::plan::params::GradientParams;
+
+    let gradient = kernels().iter().filter(|kernel| matches!(kernel, Kernel::Gradient(_))).map(Kernel::shader);
+    let names: BTreeSet<&'static str> = gradient.collect();
+    let fields =
+        || fields!(GradientParams: out, a, b, c, first, channels, columns, rows, stride, margin, side, quad, factors);
+    names.into_iter().map(|name| (name, fields())).collect()
 }
 
 /// Names and offsets of a WGSL struct's members, and its size.
@@ -477,6 +523,10 @@ fn nothing_of_a_template_is_left_open() {
     }
     let used: BTreeSet<&str> = kernels().iter().map(Kernel::shader).collect();
     let all: BTreeSet<String> = wgsl_files("ops").iter().map(|path| shown(path)).collect();
+    // Without training, its templates lie idle.
+    let idle =
+        |path: &String| !cfg!(feature = "few_shot") && read(&shader_folder().join(path)).contains("lib::gradient");
+    let all: BTreeSet<String> = all.into_iter().filter(|path| !idle(path)).collect();
     assert_eq!(used, all.iter().map(String::as_str).collect(), "templates that some plan uses");
 }
 

@@ -95,6 +95,7 @@ fn picture(size: UVec2) -> Image {
 ///
 /// # Errors
 /// The error of a cartoon that has one.
+#[allow(dead_code, reason = "a scene may have an end of its own")]
 pub fn all_running(world: &mut World) -> Result<bool, String> {
     let mut statuses = world.query::<&CartoonStatus>();
     let (mut all, mut running) = (0, 0);

@@ -1,5 +1,6 @@
 //! What can go wrong with a cartoon at run time. The game goes on; the error stands in `CartoonStatus`.
 
+use bevy::math::Vec2;
 use thiserror::Error;
 
 /// Why an entity has no cartoon.
@@ -17,9 +18,42 @@ pub enum CartoonError {
         known: Vec<String>,
     },
     /// The entity has a `CartoonGroup` but no picture.
-    #[error("no picture: add a `Sprite` with an image, or set `CartoonSource`")]
+    #[error("no picture: add a `Sprite`, an `ImageNode` or a material with an image, or set `CartoonSource`")]
     NoPicture,
-    /// The picture's file could not be loaded.
+    /// More than one component of the entity shows a picture, and there is one cartoon.
+    #[error("{components:?} both show a picture: put them on entities of their own, or set `CartoonSource`")]
+    SeveralPictures {
+        /// The components.
+        components: Vec<String>,
+    },
+    /// The picture would be drawn over itself.
+    #[error("the picture is this entity's own `CartoonOutput`: give it another image")]
+    OwnOutput,
+    /// The atlas has no such section.
+    #[error("section {index} of the atlas of the picture `{path}`: there are {count}, from 0")]
+    AtlasIndex {
+        /// The picture's asset path.
+        path: String,
+        /// The index that is asked for.
+        index: usize,
+        /// Sections that there are.
+        count: usize,
+    },
+    /// A rectangle of the picture is not within it.
+    #[error("the rectangle {min} to {max} does not lie within the picture `{path}` of {width} x {height} pixels")]
+    PictureRect {
+        /// The asset path.
+        path: String,
+        /// Upper left corner in pixels.
+        min: Vec2,
+        /// Lower right corner in pixels, exclusive.
+        max: Vec2,
+        /// Width of the picture in pixels.
+        width: u32,
+        /// Height of the picture in pixels.
+        height: u32,
+    },
+    /// The picture's file, or that of its material or atlas, could not be loaded.
     #[error("the picture `{path}` could not be loaded: {reason}")]
     PictureFailed {
         /// The asset path.
@@ -86,6 +120,19 @@ pub enum CartoonError {
         model: String,
         /// The planner's reason.
         reason: String,
+    },
+    /// The memory that cartoons may take does not suffice for the model.
+    #[error(
+        "the model `{model}` needs {needed} bytes of textures for one picture, and {left} bytes are left of the memory \
+         that cartoons may take; use fewer models, a smaller one, `half_weights`, or raise `ToonfacePlugin::max_memory`"
+    )]
+    OutOfMemory {
+        /// The model's name.
+        model: String,
+        /// Bytes that it needs.
+        needed: usize,
+        /// Bytes that are left for it.
+        left: usize,
     },
     /// The device lacks what fragment-shader networks need.
     #[error("this device cannot draw cartoons: {reason}")]

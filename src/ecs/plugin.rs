@@ -1,23 +1,28 @@
 //! Turns components into requests and progress into status.
 
-use bevy::asset::LoadState;
+use bevy::asset::{AssetEventSystems, LoadState};
 use bevy::ecs::query::QueryData;
 use bevy::platform::collections::HashSet;
 use bevy::prelude::*;
 
+use super::asset::reason;
 use super::picture::{output_image, picture_size};
+use super::reload::{log_failed_reloads, update_warnings};
 use super::request::{Progress, RequestSource, Wanted};
+use super::shows::Told;
 use super::{
-    Cartoon, CartoonBudget, CartoonError, CartoonGroup, CartoonModel, CartoonOutput, CartoonRequest, CartoonSmoothing,
-    CartoonSource, CartoonStatus, CartoonTaps, CartoonTensors, PictureLimits, UpdateRate,
+    Cartoon, CartoonBudget, CartoonError, CartoonGroup, CartoonModel, CartoonModelLoader, CartoonOutput, CartoonReady,
+    CartoonRequest, CartoonSmoothing, CartoonSource, CartoonStatus, CartoonTaps, CartoonTensors, CartoonWarning,
+    ModelFiles, PictureLimits, ShaderReloads, UpdateRate,
 };
 use crate::model::{Model, Tensor};
+use crate::plan::{PlanLimits, TensorFormat};
 
 /// Order of the plugin's work in `PostUpdate`.
 #[derive(SystemSet, Debug, Clone, PartialEq, Eq, Hash)]
 pub enum CartoonSystems {
-    /// Sprites tell their picture, and show their cartoon once it is ready.
-    Sprites,
+    /// Sprites, UI nodes and materials tell their picture, and show their cartoon once it is ready.
+    Pictures,
     /// Components become requests to the GPU.
     Request,
     /// Progress becomes [`CartoonStatus`].
@@ -54,19 +59,55 @@ impl Plugin for CartoonPlugin {
             .register_type::<CartoonSmoothing>()
             .init_resource::<CartoonBudget>()
             .init_resource::<PictureLimits>()
+            .init_resource::<ModelFiles>()
+            .init_resource::<ShaderReloads>()
             .insert_resource(self.settings.clone())
             .configure_sets(
                 PostUpdate,
-                (CartoonSystems::Sprites, CartoonSystems::Request, CartoonSystems::Status).chain(),
+                (CartoonSystems::Pictures, CartoonSystems::Request, CartoonSystems::Status).chain(),
+            )
+            // A material that was made for a cartoon is on the device in the same frame, and a picture that has changed
+            // is asked for in the frame of its change.
+            .configure_sets(
+                PostUpdate,
+                (CartoonSystems::Pictures.before(AssetEventSystems), CartoonSystems::Request.after(AssetEventSystems)),
             )
             .add_systems(PreStartup, load_default_model)
             .add_systems(
                 PostUpdate,
-                (update_requests.in_set(CartoonSystems::Request), update_status.in_set(CartoonSystems::Status)),
+                (
+                    update_requests.in_set(CartoonSystems::Request),
+                    (update_status, update_warnings, log_failed_reloads).in_set(CartoonSystems::Status),
+                ),
             )
             .add_observer(untag);
-        #[cfg(feature = "sprite")]
-        app.add_plugins(super::sprite::plugin);
+        #[cfg(all(feature = "hot_reload", not(target_arch = "wasm32")))]
+        app.add_plugins(super::hot_reload::plugin);
+        super::shows::plugin(app);
+        #[cfg(any(feature = "sprite", feature = "ui"))]
+        super::look::plugin(app);
+        #[cfg(any(feature = "mesh2d", feature = "pbr"))]
+        super::material::plugin(app);
+    }
+}
+
+/// What is known once the renderer is there: the device that models have to fit, and what it lacks. Models that wait for the
+/// loader go on loading.
+pub fn adopt_device(
+    app: &mut App,
+    limits: PlanLimits,
+    fault: Option<String>,
+    format: TensorFormat,
+    max_memory: Option<usize>,
+) {
+    if let Some(fault) = &fault {
+        error!("bevy_toonface: {fault}");
+    }
+    let files = app.world().get_resource::<ModelFiles>().cloned().unwrap_or_default();
+    app.register_asset_loader(CartoonModelLoader { limits, format, max_memory, files });
+    app.insert_resource(PictureLimits { max_side: limits.max_texture_size as u32 });
+    if let Some(mut settings) = app.world_mut().get_resource_mut::<CartoonSettings>() {
+        settings.device_fault = fault;
     }
 }
 
@@ -88,9 +129,11 @@ fn untag(removed: On<Remove, CartoonGroup>, mut commands: Commands) {
         CartoonSource,
         CartoonOutput,
         CartoonStatus,
+        CartoonWarning,
         CartoonRequest,
         CartoonTensors,
         Progress,
+        Told,
     )>();
 }
 
@@ -104,6 +147,7 @@ struct CartoonQuery {
     output: &'static mut CartoonOutput,
     request: &'static mut CartoonRequest,
     status: &'static mut CartoonStatus,
+    told: &'static Told,
     taps: Option<&'static CartoonTaps>,
     smoothing: Option<&'static CartoonSmoothing>,
     progress: Option<&'static Progress>,
@@ -124,6 +168,8 @@ struct Resolver<'w> {
 struct Changes<'w, 's> {
     images: MessageReader<'w, 's, AssetEvent<Image>>,
     models: MessageReader<'w, 's, AssetEvent<CartoonModel>>,
+    shaders: Res<'w, ShaderReloads>,
+    drawn_with: Local<'s, u64>,
     time: Option<Res<'w, Time>>,
 }
 
@@ -134,6 +180,12 @@ impl Changes<'_, '_> {
 
     fn models(&mut self) -> HashSet<AssetId<CartoonModel>> {
         self.models.read().filter_map(modified).collect()
+    }
+
+    /// Whether changed shaders have been taken into use.
+    fn shaders(&mut self) -> bool {
+        let revision = self.shaders.revision;
+        std::mem::replace(&mut *self.drawn_with, revision) != revision
     }
 }
 
@@ -150,7 +202,7 @@ fn update_requests(
     mut commands: Commands,
 ) {
     let now = changes.time.as_ref().map_or(0.0, |time| time.elapsed_secs_f64());
-    let (changed_images, changed_models) = (changes.images(), changes.models());
+    let (changed_images, changed_models, changed_shaders) = (changes.images(), changes.models(), changes.shaders());
     for mut cartoon in &mut cartoons {
         if cartoon.progress.is_none() {
             commands.entity(cartoon.entity).try_insert(Progress::default());
@@ -161,7 +213,7 @@ fn update_requests(
         }
         let wanted = match resolve(&cartoon, &resolver, &images) {
             Ok(Some((mut wanted, size))) => {
-                wanted.output = sized_output(&mut cartoon.output, size, &mut images);
+                wanted.output = sized_output(&mut cartoon.output, size, &wanted.source, &mut images);
                 Some(wanted)
             }
             Ok(None) => {
@@ -174,8 +226,9 @@ fn update_requests(
             }
         };
         let stale = wanted.as_ref().is_some_and(|w| {
-            changed_models.contains(&w.model)
-                || matches!(&w.source, RequestSource::Image(id) if changed_images.contains(id))
+            changed_shaders
+                || changed_models.contains(&w.model)
+                || matches!(&w.source, RequestSource::Image(id, _) if changed_images.contains(id))
         });
         let renew = match update {
             // Until everything is there, no update is due.
@@ -207,7 +260,7 @@ fn resolve(
         return match resolver.assets.get_load_state(handle) {
             Some(LoadState::Failed(error)) => Err(CartoonError::ModelFailed {
                 path: handle.path().map_or_else(|| "(no path)".to_owned(), ToString::to_string),
-                reason: error.to_string(),
+                reason: reason(&error),
             }),
             _ => Ok(None),
         };
@@ -218,18 +271,7 @@ fn resolve(
         model: model.manifest.name.clone(),
         known: model.manifest.group_names(),
     })?;
-    let (source, size) = match cartoon.source {
-        CartoonSource::None => return Err(CartoonError::NoPicture),
-        CartoonSource::Image(image) => match picture_size(image, images, &resolver.assets, *resolver.limits)? {
-            Some(size) => (RequestSource::Image(image.id()), size),
-            None => return Ok(None),
-        },
-        CartoonSource::Tensor(tensor) => {
-            let size = check_tensor(model, tensor)?;
-            (RequestSource::Tensor(tensor.clone()), size)
-        }
-    };
-    let wanted = Wanted {
+    let wanted = |source| Wanted {
         model: handle.id(),
         group,
         source,
@@ -239,7 +281,22 @@ fn resolve(
         smoothing: cartoon.smoothing.and_then(|smoothing| smoothing.effective()),
         always: cartoon.cartoon.update == UpdateRate::Always,
     };
-    Ok(Some((wanted, size)))
+    cartoon.told.check(&resolver.assets)?;
+    let (image, part) = match cartoon.source {
+        CartoonSource::None if cartoon.told.is_waiting() => return Ok(None),
+        CartoonSource::None => return Err(CartoonError::NoPicture),
+        CartoonSource::Image(image) => (image, None),
+        CartoonSource::Part(image, part) => (image, Some(*part)),
+        CartoonSource::Tensor(tensor) => {
+            let size = check_tensor(model, tensor)?;
+            return Ok(Some((wanted(RequestSource::Tensor(tensor.clone())), size)));
+        }
+    };
+    if *image == cartoon.output.image && *image != Handle::default() {
+        return Err(CartoonError::OwnOutput);
+    }
+    let size = picture_size(image, part, images, &resolver.assets, *resolver.limits)?;
+    Ok(size.map(|size| (wanted(RequestSource::Image(image.id(), part)), size)))
 }
 
 /// The size of the cartoon of a tensor, which has to have the shape that the model takes.
@@ -258,17 +315,28 @@ fn check_tensor(model: &Model, tensor: &Tensor) -> Result<UVec2, CartoonError> {
     }
 }
 
-/// The output image, made anew only when the picture has another size. Neither argument counts as changed otherwise.
-fn sized_output(output: &mut Mut<CartoonOutput>, size: UVec2, images: &mut ResMut<Assets<Image>>) -> AssetId<Image> {
-    let fits = images.get(&output.image).is_some_and(|image| image.size() == size);
+/// The output image, made anew only when the picture has another size or sampler. Neither the component nor the images
+/// count as changed otherwise.
+fn sized_output(
+    output: &mut Mut<CartoonOutput>,
+    size: UVec2,
+    source: &RequestSource,
+    images: &mut ResMut<Assets<Image>>,
+) -> AssetId<Image> {
+    let picture = if let RequestSource::Image(id, _) = source { images.get(*id) } else { None };
+    let sampler = picture.map(|picture| picture.sampler.clone()).unwrap_or_default();
+    let fits = images.get(&output.image).is_some_and(|image| image.size() == size && image.sampler == sampler);
     if !fits || output.image == Handle::default() {
-        output.image = images.add(output_image(size));
+        output.image = images.add(output_image(size, sampler));
     }
     output.image.id()
 }
 
-fn update_status(mut cartoons: Query<(Entity, &CartoonRequest, &Progress, &mut CartoonStatus), With<CartoonGroup>>) {
-    for (entity, request, progress, mut status) in &mut cartoons {
+/// What the status is told from.
+type StatusQuery<'a> = (Entity, &'a CartoonRequest, &'a Progress, &'a CartoonOutput, &'a mut CartoonStatus);
+
+fn update_status(mut cartoons: Query<StatusQuery, With<CartoonGroup>>, mut commands: Commands) {
+    for (entity, request, progress, output, mut status) in &mut cartoons {
         if request.wanted.is_none() {
             continue;
         }
@@ -278,6 +346,9 @@ fn update_status(mut cartoons: Query<(Entity, &CartoonRequest, &Progress, &mut C
         {
             fail(entity, &mut status, error.clone());
         } else if progress.updates > 0 && progress.revision >= request.source_revision {
+            if !status.is_running() {
+                commands.trigger(CartoonReady { entity, image: output.image.clone() });
+            }
             let (updates, milliseconds) = (progress.updates, progress.milliseconds);
             status.set_if_neq(CartoonStatus::Running { updates, milliseconds });
         } else {

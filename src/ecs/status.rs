@@ -8,6 +8,7 @@ use super::CartoonError;
 
 /// The state of an entity's cartoon.
 #[derive(Component, Debug, Clone, Default, PartialEq)]
+#[component(clone_behavior = Ignore)]
 pub enum CartoonStatus {
     /// The model or the picture is loading.
     #[default]
@@ -23,6 +24,28 @@ pub enum CartoonStatus {
     },
     /// No cartoon, and why. The picture stays as it was.
     Failed(CartoonError),
+}
+
+/// There is a cartoon of a new picture on the entity's [`CartoonOutput`](super::CartoonOutput): the first after the tag
+/// was set, the picture changed, or an error was mended. Observe it where the cartoon is used by hand.
+///
+/// ```no_run
+/// # use bevy::prelude::*;
+/// # use bevy_toonface::prelude::*;
+/// # fn setup(mut commands: Commands, assets: Res<AssetServer>) {
+/// commands.spawn((CartoonSource::Image(assets.load("ada.png")), CartoonGroup::new("woman"))).observe(
+///     |ready: On<CartoonReady>, mut sprites: Query<&mut Sprite>| {
+///         sprites.iter_mut().for_each(|mut sprite| sprite.image = ready.image.clone());
+///     },
+/// );
+/// # }
+/// ```
+#[derive(EntityEvent, Debug, Clone)]
+pub struct CartoonReady {
+    /// The entity with the [`CartoonGroup`](super::CartoonGroup).
+    pub entity: Entity,
+    /// The image that the cartoon is on; later cartoons of the picture are drawn to it as well.
+    pub image: Handle<Image>,
 }
 
 impl CartoonStatus {

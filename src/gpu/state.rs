@@ -15,7 +15,7 @@ use super::in_flight::InFlight;
 use super::ledger::Ledger;
 use super::schedule::{Allowance, Costs};
 use super::smoothing::{Histories, Smoothed, SmoothingIds};
-use crate::ecs::CartoonModel;
+use crate::ecs::{CartoonError, CartoonModel};
 
 /// A model and the tensors that are read back; entities with the same key share a chain.
 pub(super) type ChainKey = (AssetId<CartoonModel>, Vec<String>);
@@ -32,6 +32,23 @@ pub(super) struct Chains {
     pub counters: CartoonCounters,
     /// Chains that were made.
     pub made: u64,
+    /// What cartoons leave of the frame.
+    #[cfg(feature = "few_shot")]
+    pub left: Option<Allowance>,
+    /// Chains that could not be made.
+    pub refused: HashMap<ChainKey, Refusal>,
+}
+
+/// A chain that could not be made. It is not tried again until something changes.
+#[derive(Debug)]
+pub(super) struct Refusal {
+    /// Of the model.
+    pub version: u64,
+    /// Pictures in a batch that were asked for.
+    pub asked: usize,
+    /// Bytes that there were for it.
+    pub max_bytes: usize,
+    pub error: CartoonError,
 }
 
 /// A chain and the work in it.
@@ -42,6 +59,8 @@ pub(super) struct ChainState {
     pub number: u64,
     /// Of the model that it was made for.
     pub version: u64,
+    /// Pictures in a batch that were asked for; where memory is short, there are fewer.
+    pub asked: usize,
     /// Uniforms of the passes at both ends.
     pub pictures: Buffer,
     /// Bind groups of those passes, by picture; `None` stands for uploaded tensors.
@@ -105,11 +124,17 @@ pub(super) fn init_chains(mut chains: ResMut<Chains>) {
 }
 
 impl Chains {
+    /// Bytes of the textures of all chains but one.
+    pub fn bytes_beside(&self, key: &ChainKey) -> usize {
+        self.chains.iter().filter(|(other, _)| *other != key).map(|(_, state)| state.chain.plan.bytes()).sum()
+    }
+
     /// Drops what nobody waits for any more: chains without requests, and batches without a picture that is still
     /// wanted. What the GPU has been given already goes its way.
     pub fn retain(&mut self, wanted: &HashMap<ChainKey, Vec<&Request>>, requests: &[Request]) {
-        let Self { chains, ledger, histories, counters, .. } = self;
+        let Self { chains, ledger, histories, counters, refused, .. } = self;
         histories.retain(requests);
+        refused.retain(|key, _| wanted.contains_key(key));
         let alive: HashSet<Entity> = requests.iter().map(|request| request.entity).collect();
         ledger.retain(&alive);
         chains.retain(|key, state| {

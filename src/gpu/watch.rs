@@ -6,7 +6,8 @@ use bevy::render::renderer::{RenderDevice, RenderQueue};
 
 use super::exchange::{Exchange, Report};
 use super::in_flight::InFlight;
-use super::state::{ChainState, Chains};
+use super::schedule::Costs;
+use super::state::Chains;
 use super::timer::Timer;
 
 /// Runs after submission: registers the frame and reports those that are finished.
@@ -16,7 +17,9 @@ pub(super) fn watch(
     timer: Res<Timer>,
     queue: Res<RenderQueue>,
     device: Res<RenderDevice>,
+    #[cfg(feature = "few_shot")] mut trainings: ResMut<super::training::Trainings>,
 ) {
+    exchange.idle = false;
     let Chains { chains, in_flight, counters, .. } = &mut *chains;
     for frame in in_flight.iter_mut() {
         if frame.submit(&queue) {
@@ -38,6 +41,11 @@ pub(super) fn watch(
         }
         frame.readbacks.retain(|readback| match readback.take() {
             Some(tensors) => {
+                #[cfg(feature = "few_shot")]
+                if let Some(step) = readback.step {
+                    exchange.reports.push((readback.entity, Report::Trained { step, tensors }));
+                    return false;
+                }
                 exchange.reports.push((readback.entity, Report::Tensors(tensors)));
                 false
             }
@@ -46,7 +54,10 @@ pub(super) fn watch(
         if let Some(watch) = frame.stopwatch.take_if(|watch| !timer.is_waiting(*watch))
             && let Some(milliseconds) = timer.read(watch)
         {
-            learn(chains.values_mut().collect(), frame, milliseconds);
+            let costs = chains.values_mut().map(|state| (state.number, &mut state.costs));
+            #[cfg(feature = "few_shot")]
+            let costs = costs.chain(trainings.costs());
+            learn(costs.collect(), frame, milliseconds);
         }
         !frame.readbacks.is_empty() || frame.stopwatch.is_some()
     });
@@ -55,17 +66,17 @@ pub(super) fn watch(
 }
 
 /// Tells the chains what their steps of a frame took. They are timed together and share what was thought wrong.
-fn learn(mut chains: Vec<&mut ChainState>, frame: &InFlight, milliseconds: f32) {
+fn learn(mut costs: Vec<(u64, &mut Costs)>, frame: &InFlight, milliseconds: f32) {
     let mut thought = 0.0;
     for (number, steps) in &frame.steps {
-        match chains.iter().find(|state| state.number == *number) {
-            Some(state) => thought += state.costs.sum(steps.clone()),
+        match costs.iter().find(|(of, _)| of == number) {
+            Some((_, costs)) => thought += costs.sum(steps.clone()),
             // The chain is gone, and nobody knows its share.
             None => return,
         }
     }
     for (number, steps) in &frame.steps {
-        let state = chains.iter_mut().find(|state| state.number == *number);
-        state.into_iter().for_each(|state| state.costs.learn(steps.clone(), milliseconds / thought));
+        let found = costs.iter_mut().find(|(of, _)| of == number);
+        found.into_iter().for_each(|(_, costs)| costs.learn(steps.clone(), milliseconds / thought));
     }
 }
