@@ -66,9 +66,11 @@ impl Scene {
     }
 
     fn take_picture(&self, out: &Path) -> Result<(), String> {
-        let mut app = Headless::default().start()?;
+        let mut app = Headless { compile_first: true, ..default() }.start()?;
         let target = app.world_mut().resource_mut::<Assets<Image>>().add(picture(self.size));
         app.insert_resource(SceneTarget(RenderTarget::Image(target.clone().into())));
+        // Nobody watches: the picture may come as soon as it can.
+        app.insert_resource(CartoonBudget::UNLIMITED);
         (self.build)(&mut app);
         run_until(&mut app, Duration::from_secs(180), |world| match (self.is_done)(world) {
             Ok(false) => None,

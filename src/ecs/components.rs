@@ -19,6 +19,7 @@ use crate::model::Tensor;
 /// | `ImageNode` | `ui` | the same |
 /// | `MeshMaterial2d<ColorMaterial>` | `mesh2d` | `texture` |
 /// | `MeshMaterial3d<StandardMaterial>` | `pbr` | `base_color_texture` |
+/// | `Camera2d`, `Camera3d` | | what the camera draws, or the part of it that a [`CartoonRegion`](super::CartoonRegion) names |
 ///
 /// Size, flip, tint, anchor and all else stay as they are. The network sees the picture as it is in the image: a flipped
 /// sprite shows the flipped cartoon of it, a tint colours the cartoon as it did the picture. An animated atlas is a new
@@ -79,6 +80,7 @@ impl Default for Cartoon {
 pub enum UpdateRate {
     /// When the picture, the group, the strength or the model changes: a still image costs nothing. The default. A
     /// picture that is drawn on the GPU changes unseen; it needs one of the others.
+    /// For a camera, this is the same as `Always`: what it sees changes all the time.
     #[default]
     OnChange,
     /// Every frame, as far as the device keeps up.
@@ -111,6 +113,9 @@ pub enum CartoonSource {
 
 /// The cartoon, as an image of the picture's size and with its sampler. Usable wherever an image is: materials, UI,
 /// sprites.
+///
+/// For a camera, it is the network's square (128 x 128 pixels with the bundled model) with the region in its middle,
+/// transparent beside it, and at full strength.
 ///
 /// The handle is the default handle until the picture's size is known, and another one when the size changes;
 /// [`CartoonReady`](super::CartoonReady) tells when there is a cartoon on it.

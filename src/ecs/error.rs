@@ -53,6 +53,24 @@ pub enum CartoonError {
         /// Height of the picture in pixels.
         height: u32,
     },
+    /// The entity is a camera, whose picture is what it draws, and has another picture as well.
+    #[error(
+        "two pictures: the entity is a camera and has a sprite or a `CartoonSource` of its own; put the other picture on \
+         an entity of its own, and set `CartoonSource::None` on the camera"
+    )]
+    TwoPictures,
+    /// A camera's region has no size.
+    #[error("the region of the camera's view is empty: {reason}; see `CartoonRegion`")]
+    Region {
+        /// The region, in numbers.
+        reason: String,
+    },
+    /// A camera draws to a texture that cannot be blended over.
+    #[error("the camera draws to {format}, over which this device cannot blend; use a target of another format")]
+    CameraFormat {
+        /// Texture format of the view.
+        format: String,
+    },
     /// The picture's file, or that of its material or atlas, could not be loaded.
     #[error("the picture `{path}` could not be loaded: {reason}")]
     PictureFailed {

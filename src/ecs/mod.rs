@@ -2,6 +2,7 @@
 
 mod asset;
 mod budget;
+mod camera;
 mod components;
 mod error;
 mod files;
@@ -16,6 +17,7 @@ mod material;
 mod pacer;
 mod picture;
 mod plugin;
+mod region;
 mod reload;
 mod request;
 mod shows;
@@ -26,6 +28,7 @@ mod training;
 
 pub use asset::{CartoonLoadError, CartoonModel, CartoonModelLoader};
 pub use budget::CartoonBudget;
+pub use camera::{CartoonView, ViewPlace};
 pub use components::{Cartoon, CartoonGroup, CartoonOutput, CartoonSource, CartoonTaps, CartoonTensors, UpdateRate};
 pub use error::CartoonError;
 pub use files::ModelFiles;
@@ -34,9 +37,10 @@ pub use material::{CartoonMaterial, CartoonMaterialPlugin, MaterialSlot};
 pub use pacer::Pacer;
 pub use picture::{MIN_PICTURE_SIDE, PictureLimits};
 pub use plugin::{CartoonPlugin, CartoonSettings, CartoonSystems, DefaultCartoonModel, adopt_device};
+pub use region::{CartoonRegion, RegionArea, ViewRegion};
 pub use reload::{CartoonWarning, ReloadError, ShaderReloads};
 pub use request::{CartoonRequest, Progress, RequestSource, Wanted};
 pub use smoothing::CartoonSmoothing;
-pub use status::{CartoonReady, CartoonStatus};
+pub use status::{CartoonReady, CartoonStatus, IdleReason};
 #[cfg(feature = "few_shot")]
 pub use training::{Picker, TrainingProgress, TrainingRequest};

@@ -12,8 +12,8 @@ use super::request::{Progress, RequestSource, Wanted};
 use super::shows::Told;
 use super::{
     Cartoon, CartoonBudget, CartoonError, CartoonGroup, CartoonModel, CartoonModelLoader, CartoonOutput, CartoonReady,
-    CartoonRequest, CartoonSmoothing, CartoonSource, CartoonStatus, CartoonTaps, CartoonTensors, CartoonWarning,
-    ModelFiles, PictureLimits, ShaderReloads, UpdateRate,
+    CartoonRequest, CartoonSmoothing, CartoonSource, CartoonStatus, CartoonTaps, CartoonTensors, CartoonView,
+    CartoonWarning, ModelFiles, PictureLimits, ShaderReloads, UpdateRate, ViewPlace,
 };
 use crate::model::{Model, Tensor};
 use crate::plan::{PlanLimits, TensorFormat};
@@ -23,6 +23,8 @@ use crate::plan::{PlanLimits, TensorFormat};
 pub enum CartoonSystems {
     /// Sprites, UI nodes and materials tell their picture, and show their cartoon once it is ready.
     Pictures,
+    /// Cameras tell where their region is.
+    Cameras,
     /// Components become requests to the GPU.
     Request,
     /// Progress becomes [`CartoonStatus`].
@@ -64,7 +66,8 @@ impl Plugin for CartoonPlugin {
             .insert_resource(self.settings.clone())
             .configure_sets(
                 PostUpdate,
-                (CartoonSystems::Pictures, CartoonSystems::Request, CartoonSystems::Status).chain(),
+                (CartoonSystems::Pictures, CartoonSystems::Cameras, CartoonSystems::Request, CartoonSystems::Status)
+                    .chain(),
             )
             // A material that was made for a cartoon is on the device in the same frame, and a picture that has changed
             // is asked for in the frame of its change.
@@ -80,7 +83,8 @@ impl Plugin for CartoonPlugin {
                     (update_status, update_warnings, log_failed_reloads).in_set(CartoonSystems::Status),
                 ),
             )
-            .add_observer(untag);
+            .add_observer(untag)
+            .add_plugins(super::camera::plugin);
         #[cfg(all(feature = "hot_reload", not(target_arch = "wasm32")))]
         app.add_plugins(super::hot_reload::plugin);
         super::shows::plugin(app);
@@ -151,6 +155,7 @@ struct CartoonQuery {
     taps: Option<&'static CartoonTaps>,
     smoothing: Option<&'static CartoonSmoothing>,
     progress: Option<&'static Progress>,
+    view: Option<&'static CartoonView>,
 }
 
 /// The assets that requests are resolved against.
@@ -209,6 +214,10 @@ fn update_requests(
         }
         let update = cartoon.cartoon.update;
         if update == UpdateRate::Once && cartoon.progress.is_some_and(|p| p.updates > 0) {
+            // It may have had another rate before.
+            if let Some(wanted) = &mut cartoon.request.bypass_change_detection().wanted {
+                wanted.always = false;
+            }
             continue;
         }
         let wanted = match resolve(&cartoon, &resolver, &images) {
@@ -217,7 +226,8 @@ fn update_requests(
                 Some(wanted)
             }
             Ok(None) => {
-                cartoon.status.set_if_neq(CartoonStatus::Loading);
+                let idle = cartoon.view.and_then(CartoonView::idle);
+                cartoon.status.set_if_neq(idle.map_or(CartoonStatus::Loading, |reason| CartoonStatus::Idle(*reason)));
                 None
             }
             Err(error) => {
@@ -271,15 +281,24 @@ fn resolve(
         model: model.manifest.name.clone(),
         known: model.manifest.group_names(),
     })?;
+    match cartoon.view.map(|view| &view.place) {
+        Some(ViewPlace::Fault(error)) => return Err(error.clone()),
+        Some(ViewPlace::Idle(_) | ViewPlace::Loading) => return Ok(None),
+        Some(ViewPlace::At(_)) | None => {}
+    }
+    let is_view = cartoon.view.is_some();
     let wanted = |source| Wanted {
         model: handle.id(),
         group,
         source,
         output: AssetId::default(),
-        strength: cartoon.cartoon.strength.clamp(0.0, 1.0),
+        // Over a camera's view, the cartoon is blended anew in every frame.
+        strength: if is_view { 1.0 } else { cartoon.cartoon.strength.clamp(0.0, 1.0) },
         taps: cartoon.taps.map_or_else(Vec::new, |t| t.names.clone()),
         smoothing: cartoon.smoothing.and_then(|smoothing| smoothing.effective()),
-        always: cartoon.cartoon.update == UpdateRate::Always,
+        // What a camera sees changes unseen.
+        always: cartoon.cartoon.update == UpdateRate::Always
+            || is_view && cartoon.cartoon.update == UpdateRate::OnChange,
     };
     cartoon.told.check(&resolver.assets)?;
     let (image, part) = match cartoon.source {

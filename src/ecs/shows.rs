@@ -7,6 +7,10 @@
 //! show    the stand-in, with the cartoon in it, takes the place of the component's own look
 //! restore without the tag, the own look comes back
 //! ```
+#![cfg_attr(
+    not(any(feature = "sprite", feature = "ui", feature = "mesh2d", feature = "pbr")),
+    expect(dead_code, reason = "without these features, no component shows a picture")
+)]
 
 use bevy::asset::{LoadState, UntypedHandle};
 use bevy::ecs::component::Mutable;
@@ -59,7 +63,7 @@ pub(super) enum NoSource {
 #[derive(Component, Debug, Clone, Default)]
 pub(super) struct Told {
     /// Components that show a picture, while it is theirs to tell.
-    claims: Vec<String>,
+    claims: Vec<&'static str>,
     source: CartoonSource,
     none: Option<NoSource>,
 }
@@ -69,7 +73,8 @@ impl Told {
     /// Why there is no picture.
     pub fn check(&self, assets: &AssetServer) -> Result<(), CartoonError> {
         if self.claims.len() > 1 {
-            return Err(CartoonError::SeveralPictures { components: self.claims.clone() });
+            let components = self.claims.iter().map(ToString::to_string).collect();
+            return Err(CartoonError::SeveralPictures { components });
         }
         match &self.none {
             Some(NoSource::Failed(error)) => Err(error.clone()),
@@ -162,7 +167,7 @@ fn forget_claims(mut all: Query<&mut Told, With<CartoonGroup>>) {
 fn claim<C: Shows>(mut cartoons: Query<(&mut Told, &CartoonSource), (With<CartoonGroup>, With<C>)>) {
     for (mut told, source) in &mut cartoons {
         if told.is_asked(source) {
-            told.bypass_change_detection().claims.push(C::short_type_path().into());
+            told.bypass_change_detection().claims.push(C::short_type_path());
         }
     }
 }
@@ -171,6 +176,7 @@ fn claim<C: Shows>(mut cartoons: Query<(&mut Told, &CartoonSource), (With<Cartoo
 fn settle(mut cartoons: Query<(&mut Told, &mut CartoonSource), With<CartoonGroup>>) {
     for (mut told, mut source) in &mut cartoons {
         let told = told.bypass_change_detection();
+        told.claims.sort_unstable();
         let is_orphan = told.claims.is_empty() && told.source != CartoonSource::None;
         if is_orphan && told.is_asked(&source) {
             told.tell(Ok(CartoonSource::None), &mut source);

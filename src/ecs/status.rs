@@ -15,6 +15,8 @@ pub enum CartoonStatus {
     Loading,
     /// Everything is there; shaders compile or the first cartoon is being drawn.
     Ready,
+    /// A camera has nothing to draw a cartoon of at the moment. The view stays as it is; the cartoon comes back by itself.
+    Idle(IdleReason),
     /// The cartoon is on screen.
     Running {
         /// Cartoons drawn so far.
@@ -48,6 +50,37 @@ pub struct CartoonReady {
     pub image: Handle<Image>,
 }
 
+/// Why a camera has nothing to draw a cartoon of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum IdleReason {
+    /// The camera is not active.
+    Off,
+    /// There is no window, image or texture that the camera draws to.
+    NoTarget,
+    /// The region is beside the view.
+    OutsideView,
+    /// The followed entity is behind the camera, or not between its near and its far plane.
+    Behind,
+    /// The followed entity does not exist, or has no `GlobalTransform`.
+    Gone,
+    /// The region is less than 16 pixels wide or high on screen: there is no face to see.
+    TooSmall,
+}
+
+impl fmt::Display for IdleReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Off => "the camera is switched off",
+            Self::NoTarget => "the camera has no window, image or texture to draw to",
+            Self::OutsideView => "the region is outside of the camera's view",
+            Self::Behind => "the followed entity is behind the camera, or nearer or further than it sees",
+            Self::Gone => "the followed entity does not exist, or has no `GlobalTransform`",
+            Self::TooSmall => "the region is less than 16 pixels wide or high on screen",
+        })
+    }
+}
+
 impl CartoonStatus {
     /// Whether at least one cartoon has been drawn.
     pub fn is_running(&self) -> bool {
@@ -68,6 +101,7 @@ impl fmt::Display for CartoonStatus {
         match self {
             Self::Loading => write!(f, "loading"),
             Self::Ready => write!(f, "ready"),
+            Self::Idle(reason) => write!(f, "idle: {reason}"),
             Self::Running { updates, milliseconds } => write!(f, "running: {updates} updates, {milliseconds:.1} ms"),
             Self::Failed(error) => write!(f, "failed: {error}"),
         }

@@ -8,6 +8,7 @@ use bevy::render::render_resource::{Buffer, BufferDescriptor, BufferUsages, Comm
 use bevy::render::renderer::{RenderDevice, RenderQueue};
 use wgpu::{QuerySet, QuerySetDescriptor, QueryType, RenderPassTimestampWrites};
 
+use super::readback::mapped_bytes;
 use super::schedule::MAX_FRAMES_IN_FLIGHT;
 
 /// Bytes between the results of two frames: `wgpu::QUERY_RESOLVE_BUFFER_ALIGNMENT`.
@@ -120,7 +121,7 @@ impl Timer {
         if state.load(Ordering::Acquire) != ARRIVED {
             return None;
         }
-        let ticks: Vec<u64> = bytemuck::pod_collect_to_vec(&read.slice(..).get_mapped_range()[..]);
+        let ticks: Vec<u64> = bytemuck::pod_collect_to_vec(&mapped_bytes(read)?);
         read.unmap();
         state.store(FREE, Ordering::Release);
         let [begin, end] = ticks.try_into().ok()?;

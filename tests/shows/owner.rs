@@ -14,7 +14,7 @@ fn two_components_with_pictures_are_an_error_that_names_both_until_one_goes() {
         let cast = Cast::new(&mut stage);
         let node = ImageNode::new(cast.sheet.clone());
         let entity = stage.app.world_mut().spawn((cast.sprite(0), node.clone(), cast.tag("g0"))).id();
-        let named = CartoonError::SeveralPictures { components: vec!["Sprite".into(), "ImageNode".into()] };
+        let named = CartoonError::SeveralPictures { components: vec!["ImageNode".into(), "Sprite".into()] };
         assert_eq!(wait_for_error(stage.app, entity), named);
         assert_eq!(get::<Sprite>(&stage, entity).image, cast.sheet);
         stage.app.world_mut().entity_mut(entity).remove::<Sprite>();

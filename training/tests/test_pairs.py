@@ -5,8 +5,10 @@ Set $TOONFACE_PACK to run the tests that draw; without it, or without headless O
 
 import copy
 import dataclasses
+import io
 import json
 import os
+import struct
 import sys
 from pathlib import Path
 
@@ -18,7 +20,9 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 pytest.importorskip("moderngl", reason="moderngl is not installed")
 pytest.importorskip("PIL", reason="pillow is not installed")
 
-from pairs import GROUPS, make, mesh, shape  # noqa: E402
+from PIL import Image  # noqa: E402
+
+from pairs import GROUPS, avatar, glasses, make, mesh, shape  # noqa: E402
 from pairs.gpu import GpuError  # noqa: E402
 from pairs.pack import Pack, PackEntryMissing, PackError, PackFileMissing  # noqa: E402
 from pairs.person import sample  # noqa: E402
@@ -131,9 +135,37 @@ def test_bald_person_is_drawn(renderer):
 
 
 def test_head_poses_are_mostly_frontal(renderer):
-    yaws = [person_of(renderer, "man", index).yaw for index in range(200)]
-    assert max(map(abs, yaws)) <= 28
-    assert 7 < np.std(yaws) < 13
+    people = [person_of(renderer, "man", index) for index in range(200)]
+    for angle, limit in (("yaw", 35), ("pitch", 20), ("roll", 15)):
+        values = [getattr(person, angle) for person in people]
+        assert 0.6 * limit < max(map(abs, values)) <= limit
+    assert 10 < np.std([person.yaw for person in people]) < 15
+
+
+def test_glasses_are_drawn_in_both_pictures(renderer):
+    """Thick black frames darken both pictures around the eyes."""
+    person = person_of(renderer, "woman")
+    frame = glasses.Glasses(0.25, 0.2, 3.0, 0.03, 0.03, 0.02, (0.01, 0.01, 0.01), tint=0.0, glare=0.0)
+    bare, wearing = (renderer.render(dataclasses.replace(person, glasses=pair)) for pair in (None, frame))
+    for kind in ("photo", "cartoon"):
+        change = getattr(wearing, kind).astype(int) - getattr(bare, kind)
+        assert (change < -40).sum() > 30, kind
+
+
+def test_sunglasses_hide_the_eyes(renderer):
+    person = dataclasses.replace(person_of(renderer, "woman"), yaw=0.0, pitch=0.0, roll=0.0, off_centre=(0.0, 0.0))
+    shades = glasses.Glasses(0.28, 0.24, 3.0, 0.02, 0.02, 0.02, (0.01, 0.01, 0.01), tint=1.0, glare=0.0)
+    open_eyes, closed = (
+        renderer.render(dataclasses.replace(person, glasses=shades, eye=eye)).cartoon for eye in ("blue", "brown")
+    )
+    assert np.array_equal(open_eyes, closed)
+
+
+def test_gaze_moves_the_iris_and_nothing_else(renderer):
+    person = dataclasses.replace(person_of(renderer, "woman"), glasses=None, blink=0.0)
+    left, right = (renderer.render(dataclasses.replace(person, gaze=(yaw, 0.0))).cartoon for yaw in (-20.0, 20.0))
+    moved = np.abs(left.astype(int) - right).max(2) > 20
+    assert 5 < moved.sum() < 0.03 * moved.size
 
 
 def test_runs_resume_and_extend(renderer, pack, tmp_path):
@@ -176,3 +208,65 @@ def test_missing_entries_are_named(pack):
         pack.texture("hair_nobody", "LA")
     with pytest.raises(PackEntryMissing, match="target head/no-such"):
         pack.add_target(pack.rest.copy(), "head/no-such", 1.0)
+
+
+def test_an_avatar_is_a_whole_glb_with_a_head_to_turn_and_a_face_to_look_at(pack, tmp_path):
+    person = sample("woman", 11, 4, shape.feature_names(pack))
+    path = tmp_path / "woman.glb"
+    avatar.write(pack, person, path)
+    tree, body = read_glb(path)
+    assert path.stat().st_size <= 1.2 * 2**20
+    names = [node["name"] for node in tree["nodes"]]
+    assert names == ["avatar", "torso", "head", "face", "person"]
+    assert tree["skins"][0]["joints"] == [1, 2]
+    face = tree["nodes"][3]
+    assert face["translation"][2] > 0.03 and 0.15 < face["extras"]["size"] < 0.5
+    materials = {m["name"]: m for m in tree["materials"]}
+    assert materials["hair"]["alphaMode"] == "MASK" and materials["lashes"]["alphaMode"] == "BLEND"
+    for primitive in tree["meshes"][0]["primitives"]:
+        values = {name: values_of(tree, body, index) for name, index in primitive["attributes"].items()}
+        count = len(values["POSITION"])
+        assert all(len(array) == count for array in values.values())
+        assert np.isfinite(values["POSITION"]).all()
+        assert np.allclose(np.linalg.norm(values["NORMAL"], axis=1), 1, atol=1e-3)
+        assert (values["WEIGHTS_0"].astype(int).sum(1) == 255).all()
+        assert values_of(tree, body, primitive["indices"]).max() < count
+    for image in tree["images"]:
+        view = tree["bufferViews"][image["bufferView"]]
+        data = body[view["byteOffset"]:view["byteOffset"] + view["byteLength"]]
+        Image.open(io.BytesIO(data)).load()
+
+
+def test_a_shirt_ends_at_its_collar(pack):
+    person = avatar.upright(sample("man", 11, 0, shape.feature_names(pack)))
+    body = mesh.build(pack, person, shape.head(pack, person))[0]
+    whole = avatar.Piece(body.kind, body.vertices, pack.array("body_f"))
+    skin, shirt = avatar._cut(whole, person.collar)
+    height = shirt.vertices[shirt.faces, 11]
+    assert len(shirt.faces) > 100 and height.max() <= person.collar + 1e-4
+    assert abs(area(skin) + area(shirt) - area(whole)) < 1e-3 * area(whole)
+
+
+def area(piece):
+    a, b, c = (piece.vertices[piece.faces[:, k], :3] for k in range(3))
+    return np.linalg.norm(np.cross(b - a, c - a), axis=1).sum() / 2
+
+
+def read_glb(path):
+    data = path.read_bytes()
+    magic, version, length = struct.unpack_from("<4sII", data)
+    assert (magic, version, length) == (b"glTF", 2, len(data))
+    size, kind = struct.unpack_from("<I4s", data, 12)
+    assert kind == b"JSON"
+    tree = json.loads(data[20:20 + size])
+    body_size, kind = struct.unpack_from("<I4s", data, 20 + size)
+    assert kind == b"BIN\0" and body_size == tree["buffers"][0]["byteLength"]
+    return tree, data[28 + size:]
+
+
+def values_of(tree, body, index):
+    accessor = tree["accessors"][index]
+    dtype = {5126: np.float32, 5123: np.uint16, 5121: np.uint8}[accessor["componentType"]]
+    width = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4, "MAT4": 16}[accessor["type"]]
+    offset = tree["bufferViews"][accessor["bufferView"]]["byteOffset"]
+    return np.frombuffer(body, dtype, accessor["count"] * width, offset).reshape(-1, width)
