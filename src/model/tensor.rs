@@ -98,7 +98,7 @@ impl TensorFile {
                 found: tensor.dims.clone(),
             });
         }
-        if tensor.data.len() != expected.iter().product() {
+        if tensor.data.len() != expected.iter().product::<usize>() {
             let reason = format!("`{}`: {} values do not fill the shape {expected:?}", self.file, tensor.data.len());
             return Err(ModelError::shape(path, reason));
         }
