@@ -99,11 +99,10 @@ fn the_webcam_example_shows_a_mirrored_portrait_beside_its_cartoon() {
         image::open(concat!(env!("CARGO_MANIFEST_DIR"), "/assets/portraits/woman_3.jpg")).expect("a portrait");
     let mirrored = image::imageops::flip_horizontal(&portrait.to_rgba8());
     let shown = |x: u32| image::imageops::crop_imm(&picture, x, top, side, side).to_image();
-    // Inside of the guide's oval, where nothing lies over it, and with the guide's line in between.
+    // Inside of the guide's oval, where nothing lies over it.
     let middle = |picture: &RgbaImage| {
-        let at = |v: f32| (v * picture.width() as f32) as u32;
-        let part = image::imageops::crop_imm(picture, at(0.35), at(0.35), at(0.3), at(0.35)).to_image();
-        image::imageops::resize(&part, 64, 64, image::imageops::FilterType::Triangle)
+        let small = image::imageops::resize(picture, 128, 128, image::imageops::FilterType::Triangle);
+        image::imageops::crop_imm(&small, 45, 45, 39, 45).to_image()
     };
     let apart = |a: &RgbaImage, b: &RgbaImage| {
         let sum: u64 = a.as_raw().iter().zip(b.as_raw()).map(|(a, b)| u64::from(a.abs_diff(*b))).sum();
