@@ -29,7 +29,10 @@
 //! |---|---|---|
 //! | `bundled_model` | yes | the model `toon` (woman, man, kid, elderly) inside the program, 2.2 MiB |
 //! | `sprite` | yes | a `CartoonGroup` on a `Sprite` entity turns its picture into the cartoon |
+//! | `debug_ui` | no | a panel for developers: [`debug_ui::CartoonPanelPlugin`] |
 
+#[cfg(feature = "debug_ui")]
+pub mod debug_ui;
 pub mod ecs;
 pub mod gpu;
 pub mod model;

@@ -7,6 +7,7 @@ mod error;
 mod pacer;
 mod picture;
 mod plugin;
+mod redraw;
 mod request;
 #[cfg(feature = "sprite")]
 mod sprite;
@@ -19,5 +20,6 @@ pub use error::CartoonError;
 pub use pacer::Pacer;
 pub use picture::{MIN_PICTURE_SIDE, PictureLimits};
 pub use plugin::{CartoonPlugin, CartoonSettings, CartoonSystems, DefaultCartoonModel};
+pub use redraw::RedrawCartoon;
 pub use request::{CartoonRequest, Progress, RequestSource, Wanted};
 pub use status::CartoonStatus;

@@ -63,7 +63,8 @@ impl Plugin for CartoonPlugin {
                 PostUpdate,
                 (update_requests.in_set(CartoonSystems::Request), update_status.in_set(CartoonSystems::Status)),
             )
-            .add_observer(untag);
+            .add_observer(untag)
+            .add_observer(super::redraw::redraw);
         #[cfg(feature = "sprite")]
         app.add_plugins(super::sprite::plugin);
     }
@@ -154,7 +155,8 @@ fn update_requests(
             commands.entity(cartoon.entity).try_insert(Progress::default());
         }
         let update = cartoon.cartoon.update;
-        if update == UpdateRate::Once && cartoon.progress.is_some_and(|p| p.updates > 0) {
+        let redraw = std::mem::take(&mut cartoon.request.bypass_change_detection().redraw);
+        if update == UpdateRate::Once && !redraw && cartoon.progress.is_some_and(|p| p.updates > 0) {
             continue;
         }
         let wanted = match resolve(&cartoon, &resolver, &images) {
@@ -179,9 +181,9 @@ fn update_requests(
             // Until everything is there, no update is due.
             UpdateRate::PerSecond(rate) if wanted.is_some() => {
                 let request = cartoon.request.bypass_change_detection();
-                request.pacer.due(now, rate) || request.is_of_another(wanted.as_ref())
+                redraw || request.pacer.due(now, rate) || request.is_of_another(wanted.as_ref())
             }
-            _ => stale || wanted != cartoon.request.wanted,
+            _ => redraw || stale || wanted != cartoon.request.wanted,
         };
         if renew {
             *latest_revision += 1;

@@ -19,10 +19,12 @@ mod model;
 mod picture;
 mod pipelines;
 mod prepare;
+mod profile;
 mod readback;
 mod record;
 mod schedule;
 mod shaders;
+mod showable;
 mod state;
 mod timer;
 mod watch;
@@ -36,6 +38,8 @@ use bevy::render::{ExtractSchedule, Render, RenderApp, RenderStartup, RenderSyst
 pub use counters::CartoonCounters;
 pub use device::{DeviceSupport, device_support};
 pub use exchange::{CartoonChains, ChainInfo};
+pub use profile::{CartoonProfiling, Section, StepInfo, StepTimes};
+pub use showable::is_showable;
 
 use crate::plan::TensorFormat;
 
@@ -82,6 +86,7 @@ impl Plugin for CartoonRenderPlugin {
             .add_systems(
                 Render,
                 (
+                    timer::make_laps.run_if(timer::laps_are_due).in_set(RenderSystems::PrepareResources),
                     prepare::prepare_cartoons.in_set(RenderSystems::PrepareBindGroups),
                     pipelines::add_written_shaders
                         .run_if(pipelines::has_written_shaders)

@@ -15,6 +15,7 @@ use super::exchange::{Exchange, Report, Request};
 use super::model::RenderCartoonModel;
 use super::picture::picture_buffer;
 use super::pipelines::{PipelineQueue, Pipelines, readiness};
+use super::profile::{Profile, steps};
 use super::schedule::{Allowance, Costs};
 use super::state::{ChainKey, ChainState, Chains};
 use super::timer::Timer;
@@ -72,7 +73,7 @@ pub(super) fn prepare_cartoons(
     for (key, requests) in wanted {
         queues.extend(queue_up(key, &requests, &params, chains, &mut pipelines, reports));
     }
-    infos.extend(chains.chains.values().map(|state| state.info(pipelines.kernel_count())));
+    infos.extend(chains.chains.values().map(|state| state.info(pipelines.kernel_count(), params.timer.is_there())));
     chains.counters.pipelines = pipelines.kernel_count();
 
     let mut allowance = Allowance::new(budget, chains.in_flight.len());
@@ -202,6 +203,9 @@ fn ensure_chain(
         record_ms: 0.0,
         encode_ms: 0.0,
         table,
+        taps: key.1.as_slice().into(),
+        steps: steps(&chain.plan).into(),
+        profile: Profile::default(),
         chain,
     };
     chains.chains.insert(key.clone(), state);

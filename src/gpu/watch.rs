@@ -5,7 +5,7 @@ use bevy::render::render_resource::PollType;
 use bevy::render::renderer::{RenderDevice, RenderQueue};
 
 use super::exchange::{Exchange, Report};
-use super::in_flight::InFlight;
+use super::in_flight::{InFlight, Slice};
 use super::state::{ChainState, Chains};
 use super::timer::Timer;
 
@@ -44,9 +44,10 @@ pub(super) fn watch(
             None => true,
         });
         if let Some(watch) = frame.stopwatch.take_if(|watch| !timer.is_waiting(*watch))
-            && let Some(milliseconds) = timer.read(watch)
+            && let Some(reading) = timer.read(watch)
         {
-            learn(chains.values_mut().collect(), frame, milliseconds);
+            note_laps(chains.values_mut().collect(), frame, &reading.laps);
+            learn(chains.values_mut().collect(), frame, reading.milliseconds);
         }
         !frame.readbacks.is_empty() || frame.stopwatch.is_some()
     });
@@ -57,15 +58,25 @@ pub(super) fn watch(
 /// Tells the chains what their steps of a frame took. They are timed together and share what was thought wrong.
 fn learn(mut chains: Vec<&mut ChainState>, frame: &InFlight, milliseconds: f32) {
     let mut thought = 0.0;
-    for (number, steps) in &frame.steps {
-        match chains.iter().find(|state| state.number == *number) {
+    for Slice { chain, steps, .. } in &frame.slices {
+        match chains.iter().find(|state| state.number == *chain) {
             Some(state) => thought += state.costs.sum(steps.clone()),
             // The chain is gone, and nobody knows its share.
             None => return,
         }
     }
-    for (number, steps) in &frame.steps {
-        let state = chains.iter_mut().find(|state| state.number == *number);
+    for Slice { chain, steps, .. } in &frame.slices {
+        let state = chains.iter_mut().find(|state| state.number == *chain);
         state.into_iter().for_each(|state| state.costs.learn(steps.clone(), milliseconds / thought));
+    }
+}
+
+/// Tells the chains what each of their steps of a frame took, if that was asked for.
+fn note_laps(mut chains: Vec<&mut ChainState>, frame: &InFlight, mut laps: &[[f32; 2]]) {
+    for slice in &frame.slices {
+        let Some((own, rest)) = laps.split_at_checked(slice.steps.len()) else { return };
+        laps = rest;
+        let state = chains.iter_mut().find(|state| state.number == slice.chain);
+        state.into_iter().for_each(|state| state.profile.note(slice, own));
     }
 }

@@ -47,7 +47,8 @@ pub struct PlanOptions {
     pub half_weights: bool,
     /// Pictures in one chain of passes, at least 1.
     pub batch: usize,
-    /// Results to keep, by name: `output` is the cartoon, the graph's other outputs are taps, `input` is the picture.
+    /// Results to keep, by name: `output` is the cartoon, the graph's other outputs are taps, `input` is the picture; any
+    /// other node may be named, too ([`Graph::layer`](crate::model::Graph::layer)), and then is not fused away.
     /// What none of them needs is left out.
     pub outputs: Vec<String>,
 }

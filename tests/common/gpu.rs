@@ -60,12 +60,14 @@ pub struct Lab {
     webgl2: bool,
     planes: usize,
     unpipelined: bool,
+    plugins: Option<fn(&mut App)>,
     jobs: OnceLock<Result<Sender<Job>, String>>,
 }
 
 impl Lab {
-    const fn new(format: TensorFormat) -> Self {
-        Self { format, webgl2: false, planes: 8, unpipelined: false, jobs: OnceLock::new() }
+    /// The device's own limits, up to eight planes.
+    pub const fn new(format: TensorFormat) -> Self {
+        Self { format, webgl2: false, planes: 8, unpipelined: false, plugins: None, jobs: OnceLock::new() }
     }
 
     const fn planes(mut self, planes: usize) -> Self {
@@ -78,8 +80,15 @@ impl Lab {
         self
     }
 
-    const fn open(mut self) -> Self {
+    /// With the render world within reach.
+    pub const fn open(mut self) -> Self {
         self.unpipelined = true;
+        self
+    }
+
+    /// With further plugins.
+    pub const fn with(mut self, plugins: fn(&mut App)) -> Self {
+        self.plugins = Some(plugins);
         self
     }
 
@@ -103,10 +112,10 @@ impl Lab {
     /// With the work's own message, or if there is no GPU in CI.
     pub fn run<T: Send + 'static>(&self, work: impl FnOnce(&mut App) -> T + Send + 'static) -> Option<T> {
         let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
-        let Self { format, webgl2, planes, unpipelined, .. } = *self;
+        let Self { format, webgl2, planes, unpipelined, plugins, .. } = *self;
         let start = move || {
             let plugin = ToonfacePlugin { max_planes: planes, format, ..default() };
-            Headless { webgl2, unpipelined, plugin }.start()
+            Headless { webgl2, unpipelined, plugin, plugins }.start()
         };
         let jobs = match self.jobs.get_or_init(|| worker(start)) {
             Ok(jobs) => jobs,

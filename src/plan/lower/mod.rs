@@ -118,14 +118,11 @@ pub(super) fn lower<'a>(model: &'a Model, options: &PlanOptions) -> Result<Lower
     Ok(Lowered { tensors, passes, input, outputs: results, picture, packer })
 }
 
-/// A named result, or `input` for the picture itself.
+/// A named result, or any node.
 fn find_output(graph: &Graph, name: &str) -> Result<NodeId, PlanError> {
-    let input = || graph.nodes().iter().position(|n| n.op == Op::Input).map(NodeId);
-    graph.output(name).or_else(|| if name == "input" { input() } else { None }).ok_or_else(|| {
-        PlanError::UnknownOutput {
-            output: name.to_owned(),
-            known: graph.outputs().iter().map(|(n, _)| n.clone()).collect(),
-        }
+    graph.layer(name).ok_or_else(|| PlanError::UnknownOutput {
+        output: name.to_owned(),
+        known: graph.outputs().iter().map(|(n, _)| n.clone()).collect(),
     })
 }
 
