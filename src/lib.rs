@@ -30,6 +30,8 @@
 //! | `bundled_model` | yes | the model `toon` (woman, man, kid, elderly) inside the program, 2.2 MiB |
 //! | `sprite` | yes | a `CartoonGroup` on a `Sprite` entity turns its picture into the cartoon |
 //! | `debug_ui` | no | a panel for developers: [`debug_ui::CartoonPanelPlugin`] |
+//! | `video` | no | moving pictures from files or sources of your own as pictures of entities |
+//! | `webcam` | no | the same from a camera; building it needs libclang on Linux |
 
 #[cfg(feature = "debug_ui")]
 pub mod debug_ui;
@@ -37,25 +39,20 @@ pub mod ecs;
 pub mod gpu;
 pub mod model;
 pub mod plan;
+pub mod prelude;
+#[cfg(all(feature = "video", not(target_arch = "wasm32")))]
+pub mod video;
+#[cfg(all(feature = "webcam", not(target_arch = "wasm32")))]
+pub mod webcam;
 
 #[cfg(feature = "bundled_model")]
 mod bundled;
 
 use bevy::prelude::*;
 
-use ecs::{CartoonModelLoader, CartoonPlugin, CartoonSettings, PictureLimits};
+use ecs::{CartoonModelLoader, CartoonPlugin, CartoonSettings};
 use gpu::CartoonRenderPlugin;
 use plan::TensorFormat;
-
-/// What a game needs.
-pub mod prelude {
-    pub use crate::ToonfacePlugin;
-    pub use crate::ecs::{
-        Cartoon, CartoonBudget, CartoonError, CartoonGroup, CartoonModel, CartoonOutput, CartoonSource, CartoonStatus,
-        UpdateRate,
-    };
-    pub use crate::plan::TensorFormat;
-}
 
 /// Draws the pictures of entities with a [`CartoonGroup`](ecs::CartoonGroup) as cartoons. Add it after Bevy's
 /// `DefaultPlugins`.
@@ -71,6 +68,10 @@ pub struct ToonfacePlugin {
     pub format: TensorFormat,
     /// Whether weights are stored in halves on the device: half the memory, 11 significant bits. Default false.
     pub half_weights: bool,
+    /// Most bytes of textures that all models together may take on the device. Default: 1 GiB; `None`: no limit. Where it
+    /// is short, batches get smaller; a model that does not fit with one picture ends in
+    /// [`CartoonError::OutOfMemory`](ecs::CartoonError::OutOfMemory).
+    pub max_memory: Option<usize>,
 }
 
 impl ToonfacePlugin {
@@ -86,6 +87,7 @@ impl Default for ToonfacePlugin {
             max_planes: 8,
             format: TensorFormat::default(),
             half_weights: false,
+            max_memory: Some(1 << 30),
         }
     }
 }
@@ -94,26 +96,21 @@ impl Plugin for ToonfacePlugin {
     fn build(&self, app: &mut App) {
         #[cfg(feature = "bundled_model")]
         bundled::embed(app);
-        let Self { max_planes, format, half_weights, max_batch, .. } = *self;
+        let Self { max_planes, format, half_weights, max_batch, max_memory, .. } = *self;
         let settings = CartoonSettings { model: self.model.clone(), device_fault: None };
         app.add_plugins((
             CartoonPlugin { settings },
-            CartoonRenderPlugin { max_planes, format, half_weights, max_batch },
+            CartoonRenderPlugin { max_planes, format, half_weights, max_batch, max_memory },
         ));
+        #[cfg(all(feature = "video", not(target_arch = "wasm32")))]
+        app.add_plugins(video::plugin);
         // Models that start loading now wait for the loader, which has to know the device.
         app.preregister_asset_loader::<CartoonModelLoader>(&["cartoon.ron"]);
     }
 
     fn finish(&self, app: &mut App) {
-        let support = gpu::device_support(app, self.max_planes);
-        if let Some(fault) = &support.fault {
-            error!("bevy_toonface: {fault}");
-        }
-        app.register_asset_loader(CartoonModelLoader { limits: support.limits, format: self.format });
-        app.insert_resource(PictureLimits { max_side: support.limits.max_texture_size as u32 });
-        if let Some(mut settings) = app.world_mut().get_resource_mut::<CartoonSettings>() {
-            settings.device_fault = support.fault;
-        }
+        let gpu::DeviceSupport { limits, fault } = gpu::device_support(app, self.max_planes);
+        ecs::adopt_device(app, limits, fault, self.format, self.max_memory);
     }
 }
 

@@ -188,7 +188,7 @@ fn layers_are_read_while_they_are_shown_and_no_longer() {
             assert_eq!(read(stage), ["input", CONV]);
             let reading = chains(stage);
             assert_eq!(reading.len(), 2, "the reader has a chain of its own");
-            assert_eq!(reading.iter().filter(|chain| *chain.taps == [CONV.to_owned()]).count(), 1);
+            assert_eq!(reading.iter().filter(|chain| *chain.taps == ["input", CONV].map(String::from)).count(), 1);
             panel(stage, |panel| (panel.tab, panel.heatmap, panel.entity) = (PanelTab::Picture, true, Some(first)));
             assert_eq!(read(stage), ["input", "cam_logit", "heatmap"]);
             panel(stage, |panel| panel.tab = PanelTab::Plan);

@@ -52,6 +52,8 @@ fn target<'a>(plan: &'a Plan, pass: &Pass) -> &'a PlannedTensor {
 fn sampled_slots(draw: &Draw) -> impl Iterator<Item = usize> + '_ {
     draw.textures.iter().filter_map(|(_, texture)| match texture {
         TextureRef::Slot(slot) => Some(*slot),
+        #[cfg(feature = "few_shot")]
+        TextureRef::Indices => None,
         TextureRef::Weights => None,
     })
 }

@@ -15,7 +15,8 @@ use bevy_toonface::plan::params::{
     ScaleParams,
 };
 use bevy_toonface::plan::{
-    Arrangement, LayoutUniform, Plan, PlanOptions, TensorFormat, composite_source, encode_source,
+    Arrangement, LayoutUniform, Plan, PlanOptions, TensorFormat, composite_source, encode_source, feed_source,
+    settle_source,
 };
 use common::plans::targets;
 use naga::valid::{Capabilities, ValidationFlags, Validator};
@@ -136,8 +137,36 @@ fn kernels() -> &'static BTreeSet<Kernel> {
             let options = PlanOptions { limits, format, outputs, ..PlanOptions::default() };
             kernels.extend(Plan::new(&rare, options).expect("a plan").kernels);
         }
+        #[cfg(feature = "few_shot")]
+        kernels.extend(training_kernels());
         kernels
     })
+}
+
+/// Kernels of training steps: of the whole branch, and of modules that use every op.
+#[cfg(feature = "few_shot")]
+fn training_kernels() -> BTreeSet<Kernel> {
+    use bevy_toonface::model::Generator;
+    use bevy_toonface::model::autodiff::{Scope, Training, TrainingOptions};
+    use bevy_toonface::plan::TrainingPlan;
+
+    let branch = ["stem", "style", "decode4", "up1", "merge", "head"].map(String::from).to_vec();
+    let generators = [
+        Generator::Lite { base_channels: 4, image_size: 64, branch },
+        Generator::Paper { base_channels: 4, image_size: 64 },
+    ];
+    let mut kernels = BTreeSet::new();
+    for model in generators.map(|generator| common::random_model(generator, 1, 1)) {
+        for scope in [Scope::Output, Scope::Branch] {
+            let options = TrainingOptions { scope, anchor: 0.1, ..TrainingOptions::default() };
+            let training = Training::new(&model, 0, &options).expect("a training");
+            for (limits, format) in targets() {
+                let options = PlanOptions { limits, format, ..PlanOptions::default() };
+                kernels.extend(TrainingPlan::new(&training, options, 3).expect("a plan").plan.kernels);
+            }
+        }
+    }
+    kernels
 }
 
 /// The same, composed.
@@ -185,11 +214,17 @@ fn outputs() -> BTreeSet<Arrangement> {
 fn the_shaders_of_the_picture_compose_and_validate() {
     let mut shaders = Shaders::new();
     let files: BTreeSet<String> = wgsl_files("io").iter().map(|file| shown(file)).collect();
-    assert_eq!(files, ["io/composite.wgsl", "io/encode.wgsl"].map(String::from).into(), "all are tested here");
+    let tested = ["io/composite.wgsl", "io/encode.wgsl", "io/feed.wgsl", "io/settle.wgsl"];
+    assert_eq!(files, tested.map(String::from).into(), "all are tested here");
+    let settle = settle(&mut shaders);
+    assert_eq!(written(&settle), [4]);
     for input in inputs() {
         let module = shaders.compose_text("io/encode.wgsl", &encode_source(&input), &[]);
         validate(&module, &format!("encode {input}"));
         assert_eq!(written(&module), vec![input.format.lanes(); input.planes()], "encode {input}");
+        let module = shaders.compose_text("io/feed.wgsl", &feed_source(&input), &[]);
+        validate(&module, &format!("feed {input}"));
+        assert_eq!(written(&module), vec![input.format.lanes(); input.planes()], "feed {input}");
     }
     let defs = header_defs(&shader_folder().join("io/composite.wgsl"));
     for output in outputs() {
@@ -201,12 +236,17 @@ fn the_shaders_of_the_picture_compose_and_validate() {
     }
 }
 
-/// The twin is private to the GPU layer, so its fields are read off the source: all are 4-byte words in `repr(C)`.
-#[test]
-fn the_picture_has_the_offsets_of_its_rust_twin() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/gpu/picture.rs");
-    let source = read(&path);
-    let (_, rest) = source.split_once("struct PictureUniform {").expect("the struct");
+/// The shader that keeps a history, composed and validated.
+fn settle(shaders: &mut Shaders) -> naga::Module {
+    let module = shaders.compose_text("io/settle.wgsl", &settle_source(), &[]);
+    validate(&module, "settle");
+    module
+}
+
+/// Twins that are private to the GPU layer: their fields are read off the source, and all are 4-byte words in `repr(C)`.
+fn private_twin(file: &str, name: &str) -> (BTreeMap<String, usize>, usize) {
+    let source = read(&Path::new(env!("CARGO_MANIFEST_DIR")).join(file));
+    let (_, rest) = source.split_once(&format!("struct {name} {{")).expect("the struct");
     let (fields, _) = rest.split_once('}').expect("its end");
     let mut expected = BTreeMap::new();
     let mut offset = 0;
@@ -221,6 +261,20 @@ fn the_picture_has_the_offsets_of_its_rust_twin() {
         };
     }
     expected.remove("pad");
+    (expected, offset)
+}
+
+#[test]
+fn a_history_has_the_offsets_of_its_rust_twin() {
+    let module = settle(&mut Shaders::new());
+    let twin = private_twin("src/gpu/smoothing.rs", "SettleUniform");
+    assert_eq!(members(&module, params_type(&module)), twin);
+    assert!(twin.1.is_multiple_of(16), "WebGL2 binds whole multiples of 16 bytes only");
+}
+
+#[test]
+fn the_picture_has_the_offsets_of_its_rust_twin() {
+    let (expected, offset) = private_twin("src/gpu/picture.rs", "PictureUniform");
     let output = outputs().into_iter().next().expect("an arrangement");
     let module = Shaders::new().compose_text("io/composite.wgsl", &composite_source(&output), &[]);
     let (found, size) = members(&module, params_type(&module));
@@ -319,7 +373,25 @@ fn twins() -> BTreeMap<&'static str, Fields> {
         ("ops/mix.wgsl", fields!(MixParams: out, a, b, weights, first)),
     ]
     .into_iter()
+    .chain(training_twins())
     .collect()
+}
+
+#[cfg(not(feature = "few_shot"))]
+fn training_twins() -> Vec<(&'static str, Fields)> {
+    Vec::new()
+}
+
+/// The kernels of a training step share their parameters.
+#[cfg(feature = "few_shot")]
+fn training_twins() -> Vec<(&'static str, Fields)> {
+    use bevy_toonface::plan::params::GradientParams;
+
+    let gradient = kernels().iter().filter(|kernel| matches!(kernel, Kernel::Gradient(_))).map(Kernel::shader);
+    let names: BTreeSet<&'static str> = gradient.collect();
+    let fields =
+        || fields!(GradientParams: out, a, b, c, first, channels, columns, rows, stride, margin, side, quad, factors);
+    names.into_iter().map(|name| (name, fields())).collect()
 }
 
 /// Names and offsets of a WGSL struct's members, and its size.
@@ -376,6 +448,7 @@ fn all_code() -> Vec<(String, String)> {
     let files = files.map(|path| (shown(&path), read(&path)));
     let kernels = kernels().iter().map(|kernel| (kernel.to_string(), kernel.source()));
     let pictures = inputs().into_iter().map(|input| (format!("encode {input}"), encode_source(&input)));
+    let pictures = pictures.chain(inputs().into_iter().map(|input| (format!("encode {input}"), feed_source(&input))));
     let pictures = pictures.chain(outputs().into_iter().map(|a| (format!("composite {a}"), composite_source(&a))));
     let mut code = Vec::new();
     for (what, text) in files.chain(kernels).chain(pictures) {
@@ -445,9 +518,15 @@ fn nothing_of_a_template_is_left_open() {
     for input in inputs() {
         let source = encode_source(&input);
         assert!(!source.contains("//@") && !source.contains('$'), "encode {input}:\n{source}");
+        let source = feed_source(&input);
+        assert!(!source.contains("//@") && !source.contains('$'), "feed {input}:\n{source}");
     }
     let used: BTreeSet<&str> = kernels().iter().map(Kernel::shader).collect();
     let all: BTreeSet<String> = wgsl_files("ops").iter().map(|path| shown(path)).collect();
+    // Without training, its templates lie idle.
+    let idle =
+        |path: &String| !cfg!(feature = "few_shot") && read(&shader_folder().join(path)).contains("lib::gradient");
+    let all: BTreeSet<String> = all.into_iter().filter(|path| !idle(path)).collect();
     assert_eq!(used, all.iter().map(String::as_str).collect(), "templates that some plan uses");
 }
 

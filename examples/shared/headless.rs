@@ -1,6 +1,7 @@
 //! A Bevy app without a window, driven frame by frame: for the tools, the tests and CI.
 
 use std::panic::{self, AssertUnwindSafe};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -31,6 +32,8 @@ pub struct Headless {
     pub webgl2: bool,
     /// Draw within `App::update` instead of in a thread beside it: then `RenderApp` can be looked into.
     pub unpipelined: bool,
+    /// Folder of the assets, where it is not the usual one.
+    pub assets: Option<PathBuf>,
     /// The plugin under test.
     pub plugin: ToonfacePlugin,
     /// Adds further plugins, which have to be there before the renderer starts.
@@ -55,6 +58,9 @@ impl Headless {
             .set(WindowPlugin { primary_window: None, exit_condition: ExitCondition::DontExit, ..default() })
             .set(LogPlugin { filter: "error,bevy_toonface=info".into(), ..default() })
             .set(RenderPlugin { render_creation: RenderCreation::Automatic(Box::new(settings)), ..default() });
+        if let Some(folder) = self.assets {
+            plugins = plugins.set(AssetPlugin { file_path: folder.display().to_string(), ..default() });
+        }
         if LOGS.swap(true, Ordering::Relaxed) {
             plugins = plugins.disable::<LogPlugin>();
         }

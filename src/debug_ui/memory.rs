@@ -28,9 +28,12 @@ pub(super) fn title(chain: &ChainInfo) -> String {
     format!("{}, {pictures}{reads}", chain.model)
 }
 
-/// Names, or how many there are.
+/// Names, or how many there are. The first is the input, which goes without saying.
 fn list(names: &[String]) -> String {
-    if names.len() <= 2 { names.join(" and ") } else { format!("{} layers", names.len()) }
+    match names {
+        [_, names @ ..] if (1..=2).contains(&names.len()) => names.join(" and "),
+        names => count(names.len(), "layer"),
+    }
 }
 
 fn card(ui: &mut Ui, chain: &ChainInfo) {

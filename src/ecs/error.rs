@@ -87,6 +87,19 @@ pub enum CartoonError {
         /// The planner's reason.
         reason: String,
     },
+    /// The memory that cartoons may take does not suffice for the model.
+    #[error(
+        "the model `{model}` needs {needed} bytes of textures for one picture, and {left} bytes are left of the memory \
+         that cartoons may take; use fewer models, a smaller one, `half_weights`, or raise `ToonfacePlugin::max_memory`"
+    )]
+    OutOfMemory {
+        /// The model's name.
+        model: String,
+        /// Bytes that it needs.
+        needed: usize,
+        /// Bytes that are left for it.
+        left: usize,
+    },
     /// The device lacks what fragment-shader networks need.
     #[error("this device cannot draw cartoons: {reason}")]
     Device {

@@ -4,22 +4,36 @@ mod asset;
 mod budget;
 mod components;
 mod error;
+mod files;
+#[cfg(all(feature = "hot_reload", not(target_arch = "wasm32")))]
+pub(crate) mod folder_watch;
+#[cfg(all(feature = "hot_reload", not(target_arch = "wasm32")))]
+mod hot_reload;
 mod pacer;
 mod picture;
 mod plugin;
 mod redraw;
+mod reload;
 mod request;
+mod smoothing;
 #[cfg(feature = "sprite")]
 mod sprite;
 mod status;
+#[cfg(feature = "few_shot")]
+mod training;
 
 pub use asset::{CartoonLoadError, CartoonModel, CartoonModelLoader};
 pub use budget::CartoonBudget;
 pub use components::{Cartoon, CartoonGroup, CartoonOutput, CartoonSource, CartoonTaps, CartoonTensors, UpdateRate};
 pub use error::CartoonError;
+pub use files::ModelFiles;
 pub use pacer::Pacer;
 pub use picture::{MIN_PICTURE_SIDE, PictureLimits};
-pub use plugin::{CartoonPlugin, CartoonSettings, CartoonSystems, DefaultCartoonModel};
+pub use plugin::{CartoonPlugin, CartoonSettings, CartoonSystems, DefaultCartoonModel, adopt_device};
 pub use redraw::RedrawCartoon;
+pub use reload::{CartoonWarning, ReloadError, ShaderReloads};
 pub use request::{CartoonRequest, Progress, RequestSource, Wanted};
+pub use smoothing::CartoonSmoothing;
 pub use status::CartoonStatus;
+#[cfg(feature = "few_shot")]
+pub use training::{Picker, TrainingProgress, TrainingRequest};

@@ -4,6 +4,7 @@ use bevy::asset::{LoadState, RenderAssetUsages};
 use bevy::prelude::*;
 
 use super::CartoonError;
+use super::asset::reason;
 
 /// Smallest side of a picture in pixels; below, there is no face to see.
 pub const MIN_PICTURE_SIDE: u32 = 16;
@@ -32,9 +33,7 @@ pub(super) fn picture_size(
     let path = || handle.path().map_or_else(|| "(no path)".to_owned(), ToString::to_string);
     let Some(image) = images.get(handle) else {
         return match assets.get_load_state(handle) {
-            Some(LoadState::Failed(error)) => {
-                Err(CartoonError::PictureFailed { path: path(), reason: error.to_string() })
-            }
+            Some(LoadState::Failed(error)) => Err(CartoonError::PictureFailed { path: path(), reason: reason(&error) }),
             _ => Ok(None),
         };
     };

@@ -5,13 +5,17 @@ use bevy::ecs::query::QueryData;
 use bevy::platform::collections::HashSet;
 use bevy::prelude::*;
 
+use super::asset::reason;
 use super::picture::{output_image, picture_size};
+use super::reload::{log_failed_reloads, update_warnings};
 use super::request::{Progress, RequestSource, Wanted};
 use super::{
-    Cartoon, CartoonBudget, CartoonError, CartoonGroup, CartoonModel, CartoonOutput, CartoonRequest, CartoonSource,
-    CartoonStatus, CartoonTaps, CartoonTensors, PictureLimits, UpdateRate,
+    Cartoon, CartoonBudget, CartoonError, CartoonGroup, CartoonModel, CartoonModelLoader, CartoonOutput,
+    CartoonRequest, CartoonSmoothing, CartoonSource, CartoonStatus, CartoonTaps, CartoonTensors, CartoonWarning,
+    ModelFiles, PictureLimits, ShaderReloads, UpdateRate,
 };
 use crate::model::{Model, Tensor};
+use crate::plan::{PlanLimits, TensorFormat};
 
 /// Order of the plugin's work in `PostUpdate`.
 #[derive(SystemSet, Debug, Clone, PartialEq, Eq, Hash)]
@@ -51,8 +55,11 @@ impl Plugin for CartoonPlugin {
             .register_type::<Cartoon>()
             .register_type::<CartoonOutput>()
             .register_type::<CartoonBudget>()
+            .register_type::<CartoonSmoothing>()
             .init_resource::<CartoonBudget>()
             .init_resource::<PictureLimits>()
+            .init_resource::<ModelFiles>()
+            .init_resource::<ShaderReloads>()
             .insert_resource(self.settings.clone())
             .configure_sets(
                 PostUpdate,
@@ -61,12 +68,37 @@ impl Plugin for CartoonPlugin {
             .add_systems(PreStartup, load_default_model)
             .add_systems(
                 PostUpdate,
-                (update_requests.in_set(CartoonSystems::Request), update_status.in_set(CartoonSystems::Status)),
+                (
+                    update_requests.in_set(CartoonSystems::Request),
+                    (update_status, update_warnings, log_failed_reloads).in_set(CartoonSystems::Status),
+                ),
             )
             .add_observer(untag)
             .add_observer(super::redraw::redraw);
+        #[cfg(all(feature = "hot_reload", not(target_arch = "wasm32")))]
+        app.add_plugins(super::hot_reload::plugin);
         #[cfg(feature = "sprite")]
         app.add_plugins(super::sprite::plugin);
+    }
+}
+
+/// What is known once the renderer is there: the device that models have to fit, and what it lacks. Models that wait for the
+/// loader go on loading.
+pub fn adopt_device(
+    app: &mut App,
+    limits: PlanLimits,
+    fault: Option<String>,
+    format: TensorFormat,
+    max_memory: Option<usize>,
+) {
+    if let Some(fault) = &fault {
+        error!("bevy_toonface: {fault}");
+    }
+    let files = app.world().get_resource::<ModelFiles>().cloned().unwrap_or_default();
+    app.register_asset_loader(CartoonModelLoader { limits, format, max_memory, files });
+    app.insert_resource(PictureLimits { max_side: limits.max_texture_size as u32 });
+    if let Some(mut settings) = app.world_mut().get_resource_mut::<CartoonSettings>() {
+        settings.device_fault = fault;
     }
 }
 
@@ -88,6 +120,7 @@ fn untag(removed: On<Remove, CartoonGroup>, mut commands: Commands) {
         CartoonSource,
         CartoonOutput,
         CartoonStatus,
+        CartoonWarning,
         CartoonRequest,
         CartoonTensors,
         Progress,
@@ -105,6 +138,7 @@ struct CartoonQuery {
     request: &'static mut CartoonRequest,
     status: &'static mut CartoonStatus,
     taps: Option<&'static CartoonTaps>,
+    smoothing: Option<&'static CartoonSmoothing>,
     progress: Option<&'static Progress>,
 }
 
@@ -123,6 +157,8 @@ struct Resolver<'w> {
 struct Changes<'w, 's> {
     images: MessageReader<'w, 's, AssetEvent<Image>>,
     models: MessageReader<'w, 's, AssetEvent<CartoonModel>>,
+    shaders: Res<'w, ShaderReloads>,
+    drawn_with: Local<'s, u64>,
     time: Option<Res<'w, Time>>,
 }
 
@@ -133,6 +169,12 @@ impl Changes<'_, '_> {
 
     fn models(&mut self) -> HashSet<AssetId<CartoonModel>> {
         self.models.read().filter_map(modified).collect()
+    }
+
+    /// Whether changed shaders have been taken into use.
+    fn shaders(&mut self) -> bool {
+        let revision = self.shaders.revision;
+        std::mem::replace(&mut *self.drawn_with, revision) != revision
     }
 }
 
@@ -149,7 +191,7 @@ fn update_requests(
     mut commands: Commands,
 ) {
     let now = changes.time.as_ref().map_or(0.0, |time| time.elapsed_secs_f64());
-    let (changed_images, changed_models) = (changes.images(), changes.models());
+    let (changed_images, changed_models, changed_shaders) = (changes.images(), changes.models(), changes.shaders());
     for mut cartoon in &mut cartoons {
         if cartoon.progress.is_none() {
             commands.entity(cartoon.entity).try_insert(Progress::default());
@@ -174,7 +216,8 @@ fn update_requests(
             }
         };
         let stale = wanted.as_ref().is_some_and(|w| {
-            changed_models.contains(&w.model)
+            changed_shaders
+                || changed_models.contains(&w.model)
                 || matches!(&w.source, RequestSource::Image(id) if changed_images.contains(id))
         });
         let renew = match update {
@@ -207,7 +250,7 @@ fn resolve(
         return match resolver.assets.get_load_state(handle) {
             Some(LoadState::Failed(error)) => Err(CartoonError::ModelFailed {
                 path: handle.path().map_or_else(|| "(no path)".to_owned(), ToString::to_string),
-                reason: error.to_string(),
+                reason: reason(&error),
             }),
             _ => Ok(None),
         };
@@ -236,6 +279,7 @@ fn resolve(
         output: AssetId::default(),
         strength: cartoon.cartoon.strength.clamp(0.0, 1.0),
         taps: cartoon.taps.map_or_else(Vec::new, |t| t.names.clone()),
+        smoothing: cartoon.smoothing.and_then(|smoothing| smoothing.effective()),
         always: cartoon.cartoon.update == UpdateRate::Always,
     };
     Ok(Some((wanted, size)))

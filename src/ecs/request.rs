@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bevy::prelude::*;
 
-use super::{CartoonError, CartoonModel, Pacer};
+use super::{CartoonError, CartoonModel, CartoonSmoothing, Pacer};
 use crate::model::Tensor;
 
 /// Where the GPU finds the picture.
@@ -76,6 +76,8 @@ pub struct Wanted {
     pub strength: f32,
     /// Tensors to read back, by name.
     pub taps: Vec<String>,
+    /// How the picture is smoothed, if it is.
+    pub smoothing: Option<CartoonSmoothing>,
     /// Draw again as soon as the device is free.
     pub always: bool,
 }

@@ -12,6 +12,7 @@ use super::picture::{Ends, PICTURE_STRIDE, PictureUniform};
 use super::pipelines::{Pipeline, Pipelines};
 use super::prepare::PrepareParams;
 use super::readback::upload;
+use super::smoothing::{Histories, SmoothingPipelines, Upcoming};
 use super::state::{Batch, BatchItem, ChainState, EndBindGroups};
 use crate::ecs::{CartoonError, RequestSource};
 
@@ -20,6 +21,8 @@ pub(super) struct EndPipelines {
     encode: Pipeline,
     /// Without and with a picture below.
     composite: [Pipeline; 2],
+    /// There if some picture is smoothed.
+    smoothing: Option<SmoothingPipelines>,
 }
 
 /// The pipelines at both ends, once these and all others of the chain have compiled.
@@ -28,19 +31,24 @@ pub(super) struct EndPipelines {
 /// The first one that does not compile on this device.
 pub(super) fn ready_pipelines(
     state: &ChainState,
+    smooths: bool,
     params: &PrepareParams,
     pipelines: &mut Pipelines,
 ) -> Result<Option<EndPipelines>, CartoonError> {
-    let queue = params.queue();
+    let (queue, input) = (params.queue(), state.chain.plan.input().layout.arrangement);
     let plan = &state.chain.plan;
     let Some(picture) = plan.picture.map(|tensor| plan.tensors[tensor].layout.arrangement) else { return Ok(None) };
     let ends = EndPipelines {
-        encode: pipelines.encode(plan.input().layout.arrangement, &queue),
+        encode: pipelines.encode(input, &queue),
         composite: [false, true].map(|source| pipelines.composite(picture, source, &queue)),
+        smoothing: smooths.then(|| SmoothingPipelines::new(input, pipelines, params)),
     };
     let mut ready = params.ready(ends.encode.id, || "encode".into())?;
     for composite in &ends.composite {
         ready &= params.ready(composite.id, || "composite".into())?;
+    }
+    if let Some(smoothing) = &ends.smoothing {
+        ready &= smoothing.ready(params)?;
     }
     for (kernel, id) in state.chain.plan.kernels.iter().zip(&state.chain.pipelines) {
         ready &= params.ready(*id, || kernel.to_string())?;
@@ -71,6 +79,7 @@ pub(super) fn bind_batch(
     requests: &[&Request],
     state: &mut ChainState,
     pipelines: &EndPipelines,
+    histories: &mut Histories,
     params: &PrepareParams,
     counters: &mut CartoonCounters,
 ) -> Option<Batch> {
@@ -87,17 +96,28 @@ pub(super) fn bind_batch(
             }
         };
         let size = target.texture_descriptor.size;
-        write_pictures(state, output, UVec2::new(size.width, size.height), item, wanted.strength, &params.queue);
+        let size = UVec2::new(size.width, size.height);
+        let encode = write_pictures(state, output, size, item, wanted.strength, &params.queue);
+        let input = &state.chain.plan.input().layout;
+        let smoothed = match (wanted.smoothing, source, &pipelines.smoothing) {
+            (Some(settings), Some(view), Some(pipelines)) => {
+                let upcoming = Upcoming { request, settings, view, size, input, encode };
+                histories.advance(&upcoming, pipelines, params, counters)
+            }
+            _ => None,
+        };
         items.push(BatchItem {
             entity: request.entity,
             revision: request.revision,
             group: wanted.group,
             ends: bind_ends(source, output, pipelines, state, params, counters),
+            smoothed,
             composite: pipelines.composite[usize::from(source.is_some())].id,
             target: target.texture_view.clone(),
         });
     }
-    (!items.is_empty()).then(|| Batch::new(items, pipelines.encode.id, counters.begun))
+    let smoothing = pipelines.smoothing.as_ref().map(SmoothingPipelines::ids);
+    (!items.is_empty()).then(|| Batch::new(items, pipelines.encode.id, smoothing, counters.begun))
 }
 
 /// Forgets the bind groups of pictures that no request has any more.
@@ -139,14 +159,23 @@ fn bind_ends(
     state.ends.entry(source.map(TextureView::id)).or_insert_with(make).clone()
 }
 
-/// Uniforms of both ends of a picture.
-fn write_pictures(state: &ChainState, output: usize, size: UVec2, item: usize, strength: f32, queue: &RenderQueue) {
+/// Uniforms of both ends of a picture. Returns those of the encode pass.
+fn write_pictures(
+    state: &ChainState,
+    output: usize,
+    size: UVec2,
+    item: usize,
+    strength: f32,
+    queue: &RenderQueue,
+) -> PictureUniform {
     let plan = &state.chain.plan;
-    for (k, tensor) in [plan.input, output].into_iter().enumerate() {
-        let uniform = PictureUniform::new(&plan.tensors[tensor].layout, size, item, strength);
+    let uniforms =
+        [plan.input, output].map(|tensor| PictureUniform::new(&plan.tensors[tensor].layout, size, item, strength));
+    for (k, uniform) in uniforms.iter().enumerate() {
         let offset = u64::from(PICTURE_STRIDE) * (2 * item + k) as u64;
-        queue.write_buffer(&state.pictures, offset, bytemuck::bytes_of(&uniform));
+        queue.write_buffer(&state.pictures, offset, bytemuck::bytes_of(uniform));
     }
+    uniforms[0]
 }
 
 /// Whether an image is a plain 2D picture that a shader can read as floats.

@@ -1,16 +1,21 @@
 //! A plan on the device: textures, weights, parameters and bind groups, made once.
 
+use std::ops::Range;
+
 use bevy::platform::collections::HashMap;
 use bevy::prelude::default;
 use bevy::render::render_resource::{
     BindGroup, BindGroupEntry, BindingResource, Buffer, BufferBinding, BufferInitDescriptor, BufferSize, BufferUsages,
-    CachedRenderPipelineId, Extent3d, Sampler, SamplerDescriptor, TexelCopyBufferLayout, Texture, TextureDescriptor,
-    TextureDimension, TextureUsages, TextureView, TextureViewDescriptor,
+    CachedRenderPipelineId, Extent3d, Origin3d, Sampler, SamplerDescriptor, TexelCopyBufferLayout,
+    TexelCopyTextureInfo, Texture, TextureDescriptor, TextureDimension, TextureUsages, TextureView,
+    TextureViewDescriptor,
 };
 use bevy::render::renderer::{RenderDevice, RenderQueue};
 
 use super::pipelines::{PipelineQueue, Pipelines, texture_format};
 use super::readback::texel_bytes;
+#[cfg(feature = "few_shot")]
+use crate::plan::TrainingPlan;
 use crate::plan::kernel::{BIND_PARAMS, BIND_SAMPLER};
 use crate::plan::{Plan, Rect, TensorFormat, TextureRef, WEIGHT_TEXTURE_WIDTH};
 
@@ -26,6 +31,20 @@ pub(super) struct Chain {
     pub pipelines: Vec<CachedRenderPipelineId>,
     pub slots: Vec<(Texture, TextureView)>,
     bind_groups: Vec<BindGroup>,
+    shared: Shared,
+}
+
+/// What all draws of a plan are bound to.
+#[derive(Debug, Clone)]
+struct Shared {
+    weights: Texture,
+    /// Of the weights.
+    view: TextureView,
+    /// See [`TextureRef::Indices`].
+    #[cfg(feature = "few_shot")]
+    indices: Option<TextureView>,
+    params: Buffer,
+    nearest: Sampler,
 }
 
 /// Draws with the same kernel and textures share a bind group.
@@ -89,10 +108,24 @@ impl Chain {
                 (texture, view)
             })
             .collect();
-        let weights = upload_weights(&plan, context, &label("weights"));
-        let params = upload_params(&plan, device, &label("params"));
-        // Defaults: nearest, clamped to the edge.
-        let nearest = device.create_sampler(&SamplerDescriptor { label: Some("bevy_toonface/nearest"), ..default() });
+        let weights = weight_texture(&plan, device, &label("weights"));
+        upload_rows(&weights, &plan, 0..plan.weights.height(), context.queue);
+        let shared = Shared {
+            view: weights.create_view(&TextureViewDescriptor::default()),
+            weights,
+            #[cfg(feature = "few_shot")]
+            indices: None,
+            params: upload_params(&plan, device, &label("params")),
+            // Defaults: nearest, clamped to the edge.
+            nearest: device.create_sampler(&SamplerDescriptor { label: Some("bevy_toonface/nearest"), ..default() }),
+        };
+        Self::bind(plan, slots, shared, context)
+    }
+
+    /// Makes bind groups of resources that exist.
+    fn bind(plan: Plan, slots: Vec<(Texture, TextureView)>, shared: Shared, context: &mut ChainContext) -> Self {
+        let device = context.device;
+        let label = |what: &str| format!("bevy_toonface/{}/{what}", plan.model);
 
         let kernels: Vec<_> =
             plan.kernels.iter().map(|k| context.pipelines.kernel(*k, &context.pipeline_queue)).collect();
@@ -104,11 +137,13 @@ impl Chain {
             for draw in &pass.draws {
                 let bind_group = *known.entry((draw.kernel, draw.textures.as_slice())).or_insert_with(|| {
                     let layout = context.pipeline_queue.cache.get_bind_group_layout(&kernels[draw.kernel].layout);
-                    let mut entries = vec![params_entry(&params), nearest_entry(&nearest)];
+                    let mut entries = vec![params_entry(&shared.params), nearest_entry(&shared.nearest)];
                     entries.extend(draw.textures.iter().map(|(binding, texture)| BindGroupEntry {
                         binding: *binding,
                         resource: BindingResource::TextureView(match texture {
-                            TextureRef::Weights => &weights,
+                            TextureRef::Weights => &shared.view,
+                            #[cfg(feature = "few_shot")]
+                            TextureRef::Indices => shared.indices.as_ref().unwrap_or(&shared.view),
                             TextureRef::Slot(slot) => &slots[*slot].1,
                         }),
                     }));
@@ -130,7 +165,34 @@ impl Chain {
         }
         drop(known);
         let pipelines = kernels.iter().map(|k| k.id).collect();
-        Self { plan, passes, pipelines, slots, bind_groups }
+        Self { plan, passes, pipelines, slots, bind_groups, shared }
+    }
+
+    /// The chain of a step of training, and the same with the textures of states and their next values swapped.
+    #[cfg(feature = "few_shot")]
+    pub fn pair(training: &TrainingPlan, context: &mut ChainContext) -> [Self; 2] {
+        let Self { plan, slots, shared, .. } = Self::new(training.plan.clone(), context);
+        let label = format!("bevy_toonface/{}/indices", plan.model);
+        let texels = &training.indices;
+        let indices =
+            texel_texture(texels.len() / WEIGHT_TEXTURE_WIDTH, TensorFormat::Rgba32Float, context.device, &label);
+        upload(&indices, 0, texels, TensorFormat::Rgba32Float, context.queue);
+        let indices = indices.create_view(&TextureViewDescriptor::default());
+        let shared = Shared { indices: Some(indices), ..shared };
+        let mut swapped = slots.clone();
+        training.swaps().into_iter().for_each(|(a, b)| swapped.swap(a, b));
+        [slots, swapped].map(|slots| Self::bind(plan.clone(), slots, shared.clone(), context))
+    }
+
+    /// Takes over a plan that differs from this one's in nothing but weights, and uploads the rows that changed. Returns
+    /// how many bytes that were, or the plan, if it needs a chain of its own.
+    pub fn update_weights(&mut self, plan: Plan, queue: &RenderQueue) -> Result<usize, Box<Plan>> {
+        if !plan.differs_only_in_weights(&self.plan) {
+            return Err(Box::new(plan));
+        }
+        let changed = plan.weights.changed_rows(&self.plan.weights);
+        self.plan = plan;
+        Ok(changed.into_iter().map(|rows| upload_rows(&self.shared.weights, &self.plan, rows, queue)).sum())
     }
 
     /// The bind group of a draw.
@@ -164,26 +226,45 @@ fn params_entry(params: &Buffer) -> BindGroupEntry<'_> {
     }
 }
 
-fn upload_weights(plan: &Plan, context: &ChainContext, label: &str) -> TextureView {
-    let size =
-        Extent3d { width: WEIGHT_TEXTURE_WIDTH as u32, height: plan.weights.height() as u32, depth_or_array_layers: 1 };
-    let format = if plan.options.half_weights { TensorFormat::Rgba16Float } else { TensorFormat::Rgba32Float };
-    let texture = context.device.create_texture(&TextureDescriptor {
+/// Format of the weights on the device.
+fn weight_format(plan: &Plan) -> TensorFormat {
+    if plan.options.half_weights { TensorFormat::Rgba16Float } else { TensorFormat::Rgba32Float }
+}
+
+fn weight_texture(plan: &Plan, device: &RenderDevice, label: &str) -> Texture {
+    texel_texture(plan.weights.height(), weight_format(plan), device, label)
+}
+
+/// A texture of the weights' width.
+fn texel_texture(rows: usize, format: TensorFormat, device: &RenderDevice, label: &str) -> Texture {
+    let (width, height) = (WEIGHT_TEXTURE_WIDTH as u32, rows as u32);
+    device.create_texture(&TextureDescriptor {
         label: Some(label),
-        size,
+        size: Extent3d { width, height, depth_or_array_layers: 1 },
         mip_level_count: 1,
         sample_count: 1,
         dimension: TextureDimension::D2,
         format: texture_format(format),
         usage: TextureUsages::TEXTURE_BINDING | TextureUsages::COPY_DST,
         view_formats: &[],
-    });
-    let bytes_per_row = Some(format.bytes() as u32 * size.width);
-    let layout = TexelCopyBufferLayout { offset: 0, bytes_per_row, rows_per_image: None };
-    let texels = plan.weights.texels.as_flattened();
-    let bytes = texel_bytes(format, texels);
-    context.queue.write_texture(texture.as_image_copy(), &bytes, layout, size);
-    texture.create_view(&TextureViewDescriptor::default())
+    })
+}
+
+/// Uploads some rows of weights; returns how many bytes that are.
+fn upload_rows(texture: &Texture, plan: &Plan, rows: Range<usize>, queue: &RenderQueue) -> usize {
+    upload(texture, rows.start, plan.weights.rows(rows), weight_format(plan), queue)
+}
+
+/// Uploads whole rows of texels from `row` on; returns how many bytes that are.
+fn upload(texture: &Texture, row: usize, texels: &[[f32; 4]], format: TensorFormat, queue: &RenderQueue) -> usize {
+    let (width, height) = (WEIGHT_TEXTURE_WIDTH as u32, (texels.len() / WEIGHT_TEXTURE_WIDTH) as u32);
+    let size = Extent3d { width, height, depth_or_array_layers: 1 };
+    let origin = Origin3d { x: 0, y: row as u32, z: 0 };
+    let layout =
+        TexelCopyBufferLayout { offset: 0, bytes_per_row: Some(format.bytes() as u32 * width), rows_per_image: None };
+    let bytes = texel_bytes(format, texels.as_flattened());
+    queue.write_texture(TexelCopyTextureInfo { origin, ..texture.as_image_copy() }, &bytes, layout, size);
+    bytes.len()
 }
 
 fn upload_params(plan: &Plan, device: &RenderDevice, label: &str) -> Buffer {

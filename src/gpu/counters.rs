@@ -28,6 +28,8 @@ pub struct CartoonCounters {
     pub textures: u64,
     /// Buffers made.
     pub buffers: u64,
+    /// Bytes of weights uploaded. Of a model that changes, only the rows that changed are.
+    pub weight_bytes: u64,
     /// Bind groups made.
     pub bind_groups: u64,
     /// Pipelines asked for, those at both ends of a chain included.

@@ -26,6 +26,11 @@ pub fn device_support(app: &App, max_planes: usize) -> DeviceSupport {
         let fault = Some("there is no GPU renderer in this app".to_owned());
         return DeviceSupport { fault, ..DeviceSupport::default() };
     };
+    support(device, adapter, max_planes)
+}
+
+/// What a device can do.
+pub(super) fn support(device: &RenderDevice, adapter: &RenderAdapter, max_planes: usize) -> DeviceSupport {
     let limits = device.limits();
     let renderable = adapter
         .get_texture_format_features(TextureFormat::R32Float)

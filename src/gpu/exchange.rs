@@ -7,8 +7,15 @@ use bevy::render::MainWorld;
 
 use super::counters::CartoonCounters;
 use super::profile::{CartoonProfiling, StepInfo, StepTimes};
-use crate::ecs::{CartoonBudget, CartoonError, CartoonGroup, CartoonRequest, CartoonTensors, Progress, Wanted};
+use crate::ecs::{
+    CartoonBudget, CartoonError, CartoonGroup, CartoonRequest, CartoonSettings, CartoonTensors, Progress,
+    ShaderReloads, Wanted,
+};
 use crate::model::Tensor;
+
+/// Why nothing is drawn while Bevy does not render.
+const STOPPED: &str = "rendering has stopped after an error of the graphics device, which the log names; it goes on if \
+                       the game's `RenderErrorHandler` recovers";
 
 /// A request as the render world has it.
 #[derive(Debug, Clone)]
@@ -25,6 +32,12 @@ pub(super) enum Report {
     Drawn { revision: u64, milliseconds: f32 },
     /// Tensors were read back.
     Tensors(Vec<(String, Tensor)>),
+    /// Tensors of a step of training were read back.
+    #[cfg(feature = "few_shot")]
+    Trained { step: usize, tensors: Vec<(String, Tensor)> },
+    /// A training cannot go on.
+    #[cfg(feature = "few_shot")]
+    TrainingFailed(CartoonError),
     /// A revision cannot be drawn.
     Failed { revision: u64, error: CartoonError },
 }
@@ -39,6 +52,16 @@ pub(super) struct Exchange {
     pub counters: CartoonCounters,
     /// Whether every pass is to be timed.
     pub profiling: bool,
+    /// What has become of changed shaders.
+    pub shaders: ShaderReloads,
+    #[cfg(all(feature = "hot_reload", not(target_arch = "wasm32")))]
+    pub shader_folder: Option<super::hot_reload::ShaderFolder>,
+    /// What the device lacks, in words.
+    pub device_fault: Option<String>,
+    /// Nothing has been rendered since the last exchange.
+    pub idle: bool,
+    /// The main world knows that rendering has stopped.
+    stopped: bool,
 }
 
 /// Figures of a chain of passes, for tools and panels.
@@ -72,7 +95,8 @@ pub struct ChainInfo {
     pub table: Arc<str>,
     /// Differs from that of any other chain.
     pub number: u64,
-    /// Tensors that are read back after every update; a chain that draws cartoons alone has none.
+    /// Tensors that are kept to be read back, beside the cartoon: the input first; a chain that draws cartoons alone has
+    /// none.
     pub taps: Arc<[String]>,
     /// The steps of an update: encode, the passes, and a composite for each picture of a full batch.
     pub steps: Arc<[StepInfo]>,
@@ -98,6 +122,14 @@ pub(super) fn exchange(mut main: ResMut<MainWorld>, mut exchange: ResMut<Exchang
     if main.get_resource() != Some(&exchange.counters) {
         main.insert_resource(exchange.counters);
     }
+    if main.get_resource() != Some(&exchange.shaders) {
+        main.insert_resource(exchange.shaders.clone());
+    }
+    #[cfg(all(feature = "hot_reload", not(target_arch = "wasm32")))]
+    {
+        exchange.shader_folder = main.get_resource().cloned();
+    }
+    watch_renderer(&mut main, &mut exchange);
     exchange.budget = main.get_resource::<CartoonBudget>().copied().unwrap_or_default();
     exchange.profiling = main.get_resource::<CartoonProfiling>().is_some_and(|profiling| profiling.enabled);
     exchange.requests.clear();
@@ -109,9 +141,28 @@ pub(super) fn exchange(mut main: ResMut<MainWorld>, mut exchange: ResMut<Exchang
     }
 }
 
+/// Tells the main world when rendering stops, and when it goes on. Bevy goes on exchanging while it does not render: after
+/// an error of the device, until a new one is there.
+fn watch_renderer(main: &mut World, exchange: &mut Exchange) {
+    let stopped = std::mem::replace(&mut exchange.idle, true);
+    if std::mem::replace(&mut exchange.stopped, stopped) == stopped {
+        return;
+    }
+    let fault = if stopped { Some(STOPPED.to_owned()) } else { exchange.device_fault.clone() };
+    match &fault {
+        Some(reason) => error!("bevy_toonface: {reason}"),
+        None => info!("bevy_toonface: rendering goes on, all cartoons are drawn anew"),
+    }
+    if let Some(mut settings) = main.get_resource_mut::<CartoonSettings>() {
+        settings.device_fault = fault;
+    }
+}
+
 /// An entity may be gone, or may have lost its tag; then nobody waits for the news.
 fn deliver(main: &mut World, entity: Entity, report: Report) {
     let Ok(mut entity) = main.get_entity_mut(entity) else { return };
+    #[cfg(feature = "few_shot")]
+    let Some(report) = super::training::deliver(&mut entity, report) else { return };
     let Some(mut progress) = entity.get_mut::<Progress>() else { return };
     match report {
         Report::Drawn { revision, milliseconds } => {
@@ -124,5 +175,7 @@ fn deliver(main: &mut World, entity: Entity, report: Report) {
         Report::Tensors(tensors) => {
             entity.insert(CartoonTensors(tensors));
         }
+        #[cfg(feature = "few_shot")]
+        Report::Trained { .. } | Report::TrainingFailed(_) => {}
     }
 }

@@ -36,6 +36,8 @@ pub(super) struct Slice {
     pub steps: Range<usize>,
     /// All steps of the batch.
     pub of: Range<usize>,
+    /// Render passes of `steps`: one each, but for the first of a batch, which may take several.
+    pub passes: usize,
 }
 
 /// A cartoon that has been recorded to its end.

@@ -13,6 +13,8 @@ mod chain;
 mod counters;
 mod device;
 mod exchange;
+#[cfg(all(feature = "hot_reload", not(target_arch = "wasm32")))]
+mod hot_reload;
 mod in_flight;
 mod ledger;
 mod model;
@@ -25,8 +27,13 @@ mod record;
 mod schedule;
 mod shaders;
 mod showable;
+mod smoothing;
 mod state;
 mod timer;
+#[cfg(feature = "few_shot")]
+mod training;
+#[cfg(all(feature = "hot_reload", not(target_arch = "wasm32")))]
+mod trial;
 mod watch;
 
 use bevy::core_pipeline::schedule::camera_driver;
@@ -38,6 +45,8 @@ use bevy::render::{ExtractSchedule, Render, RenderApp, RenderStartup, RenderSyst
 pub use counters::CartoonCounters;
 pub use device::{DeviceSupport, device_support};
 pub use exchange::{CartoonChains, ChainInfo};
+#[cfg(all(feature = "hot_reload", not(target_arch = "wasm32")))]
+pub use hot_reload::ShaderFolder;
 pub use profile::{CartoonProfiling, Section, StepInfo, StepTimes};
 pub use showable::is_showable;
 
@@ -54,12 +63,16 @@ pub struct CartoonRenderPlugin {
     pub half_weights: bool,
     /// Most pictures in a batch.
     pub max_batch: usize,
+    /// Most bytes of textures that all chains of passes may take. `None`: no limit.
+    pub max_memory: Option<usize>,
 }
 
 impl Plugin for CartoonRenderPlugin {
     fn build(&self, app: &mut App) {
         shaders::embed(app);
         app.add_plugins(RenderAssetPlugin::<model::RenderCartoonModel>::default());
+        #[cfg(all(feature = "hot_reload", not(target_arch = "wasm32")))]
+        app.init_resource::<ShaderFolder>();
     }
 
     fn finish(&self, app: &mut App) {
@@ -76,12 +89,17 @@ impl Plugin for CartoonRenderPlugin {
                 format: self.format,
                 half_weights: self.half_weights,
                 max_batch: self.max_batch.clamp(1, 64),
+                max_memory: self.max_memory.unwrap_or(usize::MAX),
+                max_planes: self.max_planes,
             })
             .init_resource::<exchange::Exchange>()
             .init_resource::<state::Chains>()
             .init_resource::<timer::Timer>()
             .init_resource::<pipelines::Pipelines>()
-            .add_systems(RenderStartup, (pipelines::init_pipelines, state::init_chains, timer::init_timer))
+            .add_systems(
+                RenderStartup,
+                (pipelines::init_pipelines, state::init_chains, timer::init_timer, prepare::init_settings),
+            )
             .add_systems(ExtractSchedule, exchange::exchange)
             .add_systems(
                 Render,
@@ -95,5 +113,15 @@ impl Plugin for CartoonRenderPlugin {
                 ),
             )
             .add_systems(RenderGraph, record::toonface.before(camera_driver));
+        #[cfg(feature = "few_shot")]
+        training::plugin(render_app);
+        #[cfg(all(feature = "hot_reload", not(target_arch = "wasm32")))]
+        render_app.init_resource::<hot_reload::ShaderWatch>().add_systems(
+            Render,
+            (hot_reload::watch_shaders, hot_reload::reload_shaders)
+                .chain()
+                .before(pipelines::add_written_shaders)
+                .in_set(RenderSystems::ExtractCommands),
+        );
     }
 }

@@ -1,5 +1,6 @@
 //! One pipeline a kernel, shared by all models, compiled in the background by Bevy's cache.
 
+use std::collections::BTreeMap;
 use std::marker::PhantomData;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -14,8 +15,9 @@ use bevy::render::render_resource::{
 };
 use bevy::shader::{Shader, ShaderCacheError, ShaderDefVal};
 
+use super::shaders::{Shaders, shader};
 use crate::plan::kernel::{BIND_A, BIND_PARAMS, BIND_SAMPLER};
-use crate::plan::{Arrangement, Kernel, TensorFormat, composite_source, encode_source};
+use crate::plan::{Arrangement, Kernel, Subject, Templates, TensorFormat};
 
 /// Format of the output image.
 const OUTPUT_FORMAT: TextureFormat = TextureFormat::Rgba8UnormSrgb;
@@ -23,6 +25,8 @@ const OUTPUT_FORMAT: TextureFormat = TextureFormat::Rgba8UnormSrgb;
 const SHADER_NAMESPACE: u64 = 0x746f_6f6e_6661_6365;
 /// Binding of the picture.
 pub(super) const BIND_SOURCE: u32 = 1;
+/// Binding of what a picture was before.
+pub(super) const BIND_HISTORY: u32 = 2;
 
 /// A queued pipeline and the layout of its only bind group.
 #[derive(Debug, Clone)]
@@ -39,13 +43,25 @@ pub(super) struct Pipelines {
     encode: HashMap<Arrangement, Pipeline>,
     /// Tensor to picture, with and without a picture below.
     composite: HashMap<(Arrangement, bool), Pipeline>,
-    /// Shaders that were written for a kernel and that the cache has not got yet.
-    written: Vec<(AssetId<Shader>, Shader)>,
+    /// Picture and its past to its history.
+    settle: Option<Pipeline>,
+    /// History to tensor.
+    feed: HashMap<Arrangement, Pipeline>,
+    /// Shaders that the cache has not got yet.
+    pub(super) written: Vec<(AssetId<Shader>, Shader)>,
+    /// What the shaders were written for.
+    pub(super) subjects: Vec<(Handle<Shader>, Subject)>,
+    /// What they are written from.
+    pub(super) templates: Templates,
+    /// Files of `shaders/lib` that are not those of this build: path and text.
+    pub(super) libs: BTreeMap<String, String>,
 }
 
 /// Starts over on a new device.
-pub(super) fn init_pipelines(mut pipelines: ResMut<Pipelines>) {
-    *pipelines = Pipelines::default();
+pub(super) fn init_pipelines(mut pipelines: ResMut<Pipelines>, shaders: Res<Shaders>) {
+    let Pipelines { templates, libs, .. } = std::mem::take(&mut *pipelines);
+    let written = libs.iter().filter_map(|(path, text)| Some((shaders.id(path)?, shader(path, text.clone()))));
+    *pipelines = Pipelines { written: written.collect(), templates, libs, ..Pipelines::default() };
 }
 
 /// Whether there are shaders to hand over.
@@ -79,13 +95,14 @@ impl Pipelines {
     }
 
     pub fn kernel(&mut self, kernel: Kernel, queue: &PipelineQueue) -> Pipeline {
-        let Self { kernels, written, .. } = self;
+        let Self { kernels, written, subjects, templates, .. } = self;
+        let writer = Writer { written, subjects, templates };
         let make = || {
             let mut entries = vec![uniform(BIND_PARAMS), sampler(BIND_SAMPLER)];
             entries.extend(kernel.textures().into_iter().map(texture));
             let targets: Vec<TextureFormat> = kernel.targets().into_iter().map(texture_format).collect();
             let defs = kernel.defs().into_iter().map(ShaderDefVal::from).collect();
-            let shader = write(written, kernel.source(), kernel.shader());
+            let shader = writer.write(Subject::Kernel(kernel));
             queue.queue(&kernel.to_string(), shader, defs, &entries, &targets)
         };
         kernels.entry(kernel).or_insert_with(make).clone()
@@ -93,24 +110,50 @@ impl Pipelines {
 
     /// `tensor`: how the network's input is arranged.
     pub fn encode(&mut self, tensor: Arrangement, queue: &PipelineQueue) -> Pipeline {
-        let Self { encode, written, .. } = self;
+        let Self { encode, written, subjects, templates, .. } = self;
+        let writer = Writer { written, subjects, templates };
         let make = || {
             let entries = [uniform(BIND_PARAMS), texture(BIND_SOURCE)];
-            let shader = write(written, encode_source(&tensor), "io/encode.wgsl");
+            let shader = writer.write(Subject::Encode(tensor));
             queue.queue("encode", shader, Vec::new(), &entries, &vec![texture_format(tensor.format); tensor.planes()])
         };
         encode.entry(tensor).or_insert_with(make).clone()
     }
 
+    /// Keeps a history of pictures.
+    pub fn settle(&mut self, queue: &PipelineQueue) -> Pipeline {
+        let Self { settle, written, subjects, templates, .. } = self;
+        let writer = Writer { written, subjects, templates };
+        let make = || {
+            let entries = [uniform(BIND_PARAMS), texture(BIND_SOURCE), texture(BIND_HISTORY)];
+            let shader = writer.write(Subject::Settle);
+            queue.queue("settle", shader, Vec::new(), &entries, &[texture_format(Arrangement::QUADS.format)])
+        };
+        settle.get_or_insert_with(make).clone()
+    }
+
+    /// `tensor`: how the network's input is arranged.
+    pub fn feed(&mut self, tensor: Arrangement, queue: &PipelineQueue) -> Pipeline {
+        let Self { feed, written, subjects, templates, .. } = self;
+        let writer = Writer { written, subjects, templates };
+        let make = || {
+            let entries = [uniform(BIND_PARAMS), texture(BIND_SOURCE)];
+            let shader = writer.write(Subject::Feed(tensor));
+            queue.queue("feed", shader, Vec::new(), &entries, &vec![texture_format(tensor.format); tensor.planes()])
+        };
+        feed.entry(tensor).or_insert_with(make).clone()
+    }
+
     /// `tensor`: how the picture of the output is arranged; `source`: whether there is a picture to blend over.
     pub fn composite(&mut self, tensor: Arrangement, source: bool, queue: &PipelineQueue) -> Pipeline {
-        let Self { composite, written, .. } = self;
+        let Self { composite, written, subjects, templates, .. } = self;
+        let writer = Writer { written, subjects, templates };
         let make = || {
             let mut entries = vec![uniform(BIND_PARAMS)];
             entries.extend(source.then(|| texture(BIND_SOURCE)));
             entries.extend((BIND_A..).take(tensor.planes()).map(texture));
             let defs = if source { Vec::new() } else { vec![ShaderDefVal::from("NO_SOURCE")] };
-            let shader = write(written, composite_source(&tensor), "io/composite.wgsl");
+            let shader = writer.write(Subject::Composite(tensor));
             queue.queue("composite", shader, defs, &entries, &[OUTPUT_FORMAT])
         };
         composite.entry((tensor, source)).or_insert_with(make).clone()
@@ -162,11 +205,20 @@ pub(super) fn readiness(cache: &PipelineCache, id: CachedRenderPipelineId) -> Re
     }
 }
 
-/// Keeps a kernel's text for [`add_written_shaders`].
-fn write(written: &mut Vec<(AssetId<Shader>, Shader)>, source: String, file: &str) -> Handle<Shader> {
-    let handle = new_shader_handle();
-    written.push((handle.id(), Shader::from_wgsl(source, format!("bevy_toonface/shaders/{file}"))));
-    handle
+/// Writes shaders, and keeps them for [`add_written_shaders`].
+struct Writer<'a> {
+    written: &'a mut Vec<(AssetId<Shader>, Shader)>,
+    subjects: &'a mut Vec<(Handle<Shader>, Subject)>,
+    templates: &'a Templates,
+}
+
+impl Writer<'_> {
+    fn write(self, subject: Subject) -> Handle<Shader> {
+        let handle = new_shader_handle();
+        self.written.push((handle.id(), shader(subject.file(), self.templates.write(&subject).text)));
+        self.subjects.push((handle.clone(), subject));
+        handle
+    }
 }
 
 /// The device's name for a tensor's format.

@@ -6,21 +6,24 @@ use bevy::platform::collections::HashMap;
 use bevy::prelude::*;
 use bevy::render::render_asset::RenderAssets;
 use bevy::render::render_resource::{CachedRenderPipelineId, PipelineCache};
-use bevy::render::renderer::{RenderDevice, RenderQueue};
+use bevy::render::renderer::{RenderAdapter, RenderDevice, RenderQueue};
 use bevy::render::texture::GpuImage;
 
 use super::batch::{EndPipelines, bind_batch, has_images, ready_pipelines, retain_ends};
 use super::chain::{Chain, ChainContext};
+use super::counters::CartoonCounters;
+use super::device::support;
 use super::exchange::{Exchange, Report, Request};
 use super::model::RenderCartoonModel;
 use super::picture::picture_buffer;
 use super::pipelines::{PipelineQueue, Pipelines, readiness};
 use super::profile::{Profile, steps};
 use super::schedule::{Allowance, Costs};
-use super::state::{ChainKey, ChainState, Chains};
+use super::state::{ChainKey, ChainState, Chains, Refusal};
 use super::timer::Timer;
 use crate::ecs::{CartoonBudget, CartoonError};
-use crate::plan::{Plan, PlanLimits, PlanOptions, TensorFormat};
+use crate::model::Model;
+use crate::plan::{Plan, PlanError, PlanLimits, PlanOptions, TensorFormat};
 
 /// What plans are made for.
 #[derive(Resource, Debug, Clone, Copy)]
@@ -29,6 +32,22 @@ pub(super) struct ChainSettings {
     pub format: TensorFormat,
     pub half_weights: bool,
     pub max_batch: usize,
+    /// Bytes of textures that all chains together may take.
+    pub max_memory: usize,
+    /// As the plugin has it; the device may have fewer.
+    pub max_planes: usize,
+}
+
+/// Starts over on a new device.
+pub(super) fn init_settings(
+    mut settings: ResMut<ChainSettings>,
+    mut exchange: ResMut<Exchange>,
+    device: Res<RenderDevice>,
+    adapter: Res<RenderAdapter>,
+) {
+    let support = support(&device, &adapter, settings.max_planes);
+    settings.limits = support.limits;
+    exchange.device_fault = support.fault;
 }
 
 /// The render world's resources that preparing needs.
@@ -40,7 +59,7 @@ pub(super) struct PrepareParams<'w> {
     fullscreen: Res<'w, FullscreenShader>,
     models: Res<'w, RenderAssets<RenderCartoonModel>>,
     pub images: Res<'w, RenderAssets<GpuImage>>,
-    settings: Res<'w, ChainSettings>,
+    pub settings: Res<'w, ChainSettings>,
     timer: Res<'w, Timer>,
 }
 
@@ -83,6 +102,10 @@ pub(super) fn prepare_cartoons(
     }
     go_on(chains, &mut allowance);
     begin(chains, queues, &mut allowance, &params);
+    #[cfg(feature = "few_shot")]
+    {
+        chains.left = Some(allowance);
+    }
 }
 
 /// Makes sure of a chain, and finds out who waits for it and can be served.
@@ -100,13 +123,17 @@ fn queue_up<'r>(
     let mut waiting = requests.to_vec();
     waiting.retain(|r| ledger.ask(r.entity, r.revision, r.wanted.always));
     let mut refuse = |request: &Request, error: CartoonError| {
+        // Memory may become free while nothing about the request changes.
+        if !matches!(error, CartoonError::OutOfMemory { .. }) {
+            ledger.refuse(request.entity, request.revision);
+        }
         reports.push((request.entity, Report::Failed { revision: request.revision, error }));
-        ledger.refuse(request.entity, request.revision);
     };
     let ends = made.and_then(|()| match chains.get_mut(&key) {
         Some(state) if !waiting.is_empty() => {
             retain_ends(state, requests, params);
-            ready_pipelines(state, params, pipelines)
+            let smooths = waiting.iter().any(|request| request.wanted.smoothing.is_some());
+            ready_pipelines(state, smooths, params, pipelines)
         }
         _ => Ok(None),
     });
@@ -137,7 +164,7 @@ fn go_on(chains: &mut Chains, allowance: &mut Allowance) {
 /// Begins batches with what is left of the frame. The chain that has waited longest comes first; a chain begins one
 /// batch a frame at most, since the uniforms of a batch are written before the frame's passes run.
 fn begin(chains: &mut Chains, mut queues: Vec<Queue>, allowance: &mut Allowance, params: &PrepareParams) {
-    let Chains { chains, ledger, counters, .. } = chains;
+    let Chains { chains, ledger, histories, counters, .. } = chains;
     for queue in &mut queues {
         queue.waiting.sort_by_key(|request| (ledger.turn(request.entity), request.entity));
     }
@@ -151,7 +178,7 @@ fn begin(chains: &mut Chains, mut queues: Vec<Queue>, allowance: &mut Allowance,
         }
         waiting.retain(|request| ledger.may_serve(request.entity, lowest));
         waiting.truncate(state.chain.plan.options.batch);
-        let Some(batch) = bind_batch(&waiting, state, &ends, params, counters) else { continue };
+        let Some(batch) = bind_batch(&waiting, state, &ends, histories, params, counters) else { continue };
         waiting.iter().for_each(|request| ledger.serve(request.entity, request.revision));
         counters.begun += 1;
         state.batch = Some(batch);
@@ -168,21 +195,85 @@ fn ensure_chain(
     chains: &mut Chains,
     pipelines: &mut Pipelines,
 ) -> Result<(), CartoonError> {
-    let batch = entities.next_power_of_two().min(params.settings.max_batch);
-    if let Some(state) = chains.chains.get(key) {
-        let fits = state.version == model.version && state.chain.plan.options.batch >= batch;
+    let asked = entities.next_power_of_two().min(params.settings.max_batch);
+    if let Some(state) = chains.chains.get_mut(key) {
         // A batch under way is finished with what it began with.
-        if fits || state.batch.is_some() {
+        if state.batch.is_some() || state.asked >= asked && update_chain(state, model, params, &mut chains.counters) {
             return Ok(());
         }
     }
-    let outputs = chain_outputs(&key.1);
-    let name = &model.model.manifest.name;
+    let max_bytes = params.settings.max_memory.saturating_sub(chains.bytes_beside(key));
+    let version = model.version;
+    let known =
+        chains.refused.get(key).filter(|r| r.version == version && r.asked == asked && r.max_bytes >= max_bytes);
+    if let Some(refusal) = known {
+        return Err(refusal.error.clone());
+    }
     let ChainSettings { limits, format, half_weights, .. } = *params.settings;
-    let plan = Plan::new(&model.model, PlanOptions { limits, format, half_weights, batch, outputs })
-        .map_err(|e| CartoonError::Plan { model: name.clone(), reason: e.to_string() })?;
+    let options = PlanOptions { limits, format, half_weights, batch: asked, max_bytes, outputs: chain_outputs(&key.1) };
+    match plan_batch(&model.model, options) {
+        Ok(plan) => {
+            let chain = make_chain(plan, version, asked, params, chains, pipelines);
+            chains.refused.remove(key);
+            chains.chains.insert(key.clone(), chain);
+            Ok(())
+        }
+        Err(error) => {
+            let error = plan_error(&model.model.manifest.name, error);
+            chains.refused.insert(key.clone(), Refusal { version, asked, max_bytes, error: error.clone() });
+            Err(error)
+        }
+    }
+}
+
+/// Whether a chain serves a model, once the weights that have changed are uploaded.
+fn update_chain(
+    state: &mut ChainState,
+    model: &RenderCartoonModel,
+    params: &PrepareParams,
+    counters: &mut CartoonCounters,
+) -> bool {
+    if state.version == model.version {
+        return true;
+    }
+    let Ok(plan) = Plan::new(&model.model, state.chain.plan.options.clone()) else { return false };
+    let Ok(bytes) = state.chain.update_weights(plan, &params.queue) else { return false };
+    counters.weight_bytes += bytes as u64;
+    state.version = model.version;
+    true
+}
+
+/// A plan for as many pictures as were asked for, or as the memory allows.
+fn plan_batch(model: &Model, mut options: PlanOptions) -> Result<Plan, PlanError> {
+    loop {
+        match Plan::new(model, options.clone()) {
+            Err(PlanError::OutOfMemory { .. }) if options.batch > 1 => options.batch /= 2,
+            result => return result,
+        }
+    }
+}
+
+fn plan_error(model: &str, error: PlanError) -> CartoonError {
+    let model = model.to_owned();
+    match error {
+        PlanError::OutOfMemory { slots, weights, limit, .. } => {
+            CartoonError::OutOfMemory { model, needed: slots.saturating_add(weights), left: limit }
+        }
+        error => CartoonError::Plan { model, reason: error.to_string() },
+    }
+}
+
+/// Allocates a chain.
+fn make_chain(
+    plan: Plan,
+    version: u64,
+    asked: usize,
+    params: &PrepareParams,
+    chains: &mut Chains,
+    pipelines: &mut Pipelines,
+) -> ChainState {
     let batch = plan.options.batch;
-    let pictures = picture_buffer(&params.device, batch, &format!("bevy_toonface/{name}/pictures"));
+    let pictures = picture_buffer(&params.device, batch, &format!("bevy_toonface/{}/pictures", plan.model));
     let mut context =
         ChainContext { device: &params.device, queue: &params.queue, pipelines, pipeline_queue: params.queue() };
     let table = plan.to_string().into();
@@ -192,9 +283,11 @@ fn ensure_chain(
     chains.counters.textures += chain.slots.len() as u64 + 1;
     chains.counters.buffers += 2;
     chains.counters.bind_groups += chain.bind_group_count() as u64;
-    let state = ChainState {
+    chains.counters.weight_bytes += chain.plan.weight_bytes() as u64;
+    ChainState {
         number: chains.made,
-        version: model.version,
+        version,
+        asked,
         pictures,
         ends: HashMap::default(),
         batch: None,
@@ -203,16 +296,14 @@ fn ensure_chain(
         record_ms: 0.0,
         encode_ms: 0.0,
         table,
-        taps: key.1.as_slice().into(),
+        taps: chain.plan.options.outputs.get(1..).unwrap_or_default().into(),
         steps: steps(&chain.plan).into(),
         profile: Profile::default(),
         chain,
-    };
-    chains.chains.insert(key.clone(), state);
-    Ok(())
+    }
 }
 
-/// The cartoon; and for those who read tensors back, the input and the taps.
+/// The cartoon first; and for those who read tensors back, the input and the taps.
 fn chain_outputs(taps: &[String]) -> Vec<String> {
     let mut outputs = vec!["output".to_owned()];
     if !taps.is_empty() {

@@ -114,16 +114,19 @@ impl Profile {
         self.latest.clone()
     }
 
-    /// Notes beginning and end of the steps of a frame. Frames come in order.
+    /// Notes beginning and end of the passes of a frame. Frames come in order.
     pub fn note(&mut self, slice: &Slice, laps: &[[f32; 2]]) {
         let (Some([begin, _]), Some([_, end])) = (laps.first(), laps.last()) else { return };
+        // All passes but one a step are the first step's.
+        let Some(own) = laps.len().checked_sub(slice.steps.len()).and_then(|extra| laps.get(extra..)) else { return };
         if self.batch != slice.batch {
             *self = Self { batch: slice.batch, latest: self.latest.take(), ..Self::default() };
         }
         let times = &mut self.collected;
         times.milliseconds.resize(slice.of.end, 0.0);
-        for (step, [begin, end]) in slice.steps.clone().zip(laps) {
-            times.milliseconds[step] = (end - begin).max(0.0);
+        for (step, lap) in slice.steps.clone().zip(own) {
+            let begin = if step == slice.steps.start { begin } else { &lap[0] };
+            times.milliseconds[step] = (lap[1] - begin).max(0.0);
         }
         times.total += (end - begin).max(0.0);
         times.frames += 1;
@@ -140,7 +143,7 @@ mod tests {
     use super::*;
 
     fn slice(batch: u64, steps: std::ops::Range<usize>) -> Slice {
-        Slice { chain: 1, batch, steps, of: 1..5 }
+        Slice { chain: 1, batch, passes: steps.len(), steps, of: 1..5 }
     }
 
     #[test]
@@ -152,6 +155,15 @@ mod tests {
         let times = profile.latest().expect("all steps");
         assert_eq!(times.milliseconds, [0.0, 1.0, 0.5, 1.0, 2.0]);
         assert_eq!((times.total, times.frames), (5.0, 2));
+    }
+
+    #[test]
+    fn the_first_step_may_take_several_passes() {
+        let mut profile = Profile::default();
+        let slice = Slice { chain: 1, batch: 1, passes: 4, steps: 0..2, of: 0..2 };
+        profile.note(&slice, &[[0.0, 1.0], [1.0, 2.0], [2.5, 3.0], [3.0, 7.0]]);
+        let times = profile.latest().expect("all steps");
+        assert_eq!((times.milliseconds.as_slice(), times.total), (&[3.0, 4.0][..], 7.0));
     }
 
     #[test]

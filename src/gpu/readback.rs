@@ -22,6 +22,9 @@ const ROW_ALIGN: usize = 256;
 #[derive(Debug)]
 pub(super) struct Readback {
     pub entity: Entity,
+    /// The step of training that it is of, and none for a cartoon.
+    #[cfg(feature = "few_shot")]
+    pub step: Option<usize>,
     item: usize,
     tensors: Vec<(String, PlannedTensor)>,
     /// One buffer a plane, tensor after tensor.
@@ -65,7 +68,15 @@ impl Readback {
                 buffer
             })
             .collect();
-        Self { entity, item, tensors, buffers, mapped: Arc::default() }
+        Self {
+            entity,
+            #[cfg(feature = "few_shot")]
+            step: None,
+            item,
+            tensors,
+            buffers,
+            mapped: Arc::default(),
+        }
     }
 
     /// Asks for the buffers; to be called once the copies are submitted.
@@ -149,7 +160,12 @@ impl Places<'_> {
 
 /// The way back: writes a tensor into the input of picture `item`.
 pub(super) fn upload(chain: &Chain, item: usize, tensor: &Tensor, queue: &RenderQueue) {
-    let input = chain.plan.input();
+    upload_to(chain, chain.plan.input(), item, tensor, queue);
+}
+
+/// Writes picture `item` of any tensor.
+pub(super) fn upload_to(chain: &Chain, planned: &PlannedTensor, item: usize, tensor: &Tensor, queue: &RenderQueue) {
+    let input = planned;
     // The picture's block alone, as if it were the whole texture.
     let layout = Layout { batch: 1, blocks_x: 1, ..input.layout }.alone();
     let format = layout.arrangement.format;

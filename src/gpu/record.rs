@@ -14,6 +14,7 @@ use super::counters::CartoonCounters;
 use super::in_flight::{Drawn, InFlight, Slice};
 use super::picture::PICTURE_STRIDE;
 use super::readback::Readback;
+use super::smoothing::Smoothed;
 use super::state::{Batch, ChainKey, ChainState, Chains};
 use super::timer::{Stopwatch, Timer};
 
@@ -32,14 +33,15 @@ pub(super) fn toonface(
         let pipelines = state.batch.as_ref().filter(|b| b.slice > 0).and_then(|b| Resolved::new(&cache, state, b));
         work.extend(pipelines.map(|pipelines| (key, state, pipelines)));
     }
-    let steps: usize = work.iter().filter_map(|(_, state, _)| state.batch.as_ref()).map(|batch| batch.slice).sum();
+    let batches = || work.iter().filter_map(|(_, state, _)| state.batch.as_ref());
+    let (steps, passes) = batches().fold((0, 0), |(steps, passes), b| (steps + b.slice, passes + b.passes()));
     if steps == 0 {
         return;
     }
-    let stopwatch = timer.start(steps);
+    let stopwatch = timer.start(passes);
     let encoder = device.create_command_encoder(&CommandEncoderDescriptor { label: Some("bevy_toonface") });
     let mut frame = InFlight::new(Instant::now(), stopwatch);
-    let mut recorder = Recorder { encoder, timer: &timer, stopwatch, step: 0, steps, counters };
+    let mut recorder = Recorder { encoder, timer: &timer, stopwatch, pass: 0, passes, counters };
     for (key, state, pipelines) in &mut work {
         record_slice(&mut recorder, &mut frame, key, state, pipelines, &device);
     }
@@ -58,8 +60,16 @@ pub(super) fn toonface(
 /// The pipelines of a batch, looked up.
 struct Resolved<'a> {
     encode: &'a RenderPipeline,
+    smoothing: Option<Smoothing<'a>>,
     kernels: Vec<&'a RenderPipeline>,
     composite: Vec<&'a RenderPipeline>,
+}
+
+/// The pipelines of smoothed pictures.
+struct Smoothing<'a> {
+    fresh: &'a RenderPipeline,
+    settle: &'a RenderPipeline,
+    feed: &'a RenderPipeline,
 }
 
 impl<'a> Resolved<'a> {
@@ -67,8 +77,17 @@ impl<'a> Resolved<'a> {
     fn new(cache: &'a PipelineCache, state: &ChainState, batch: &Batch) -> Option<Self> {
         let kernels = state.chain.pipelines.iter().map(|id| cache.get_render_pipeline(*id));
         let composite = batch.items.iter().map(|item| cache.get_render_pipeline(item.composite));
+        let smoothing = match batch.smoothing {
+            Some(ids) => Some(Smoothing {
+                fresh: cache.get_render_pipeline(ids.fresh)?,
+                settle: cache.get_render_pipeline(ids.settle)?,
+                feed: cache.get_render_pipeline(ids.feed)?,
+            }),
+            None => None,
+        };
         Some(Self {
             encode: cache.get_render_pipeline(batch.encode)?,
+            smoothing,
             kernels: kernels.collect::<Option<_>>()?,
             composite: composite.collect::<Option<_>>()?,
         })
@@ -80,8 +99,8 @@ struct Recorder<'a> {
     encoder: CommandEncoder,
     timer: &'a Timer,
     stopwatch: Option<Stopwatch>,
-    step: usize,
-    steps: usize,
+    pass: usize,
+    passes: usize,
     counters: &'a mut CartoonCounters,
 }
 
@@ -93,14 +112,14 @@ impl Recorder<'_> {
         targets: impl ExactSizeIterator<Item = &'v TextureView>,
         before: Before,
     ) -> RenderPass<'_> {
-        let step = self.step;
-        self.step += 1;
+        let pass = self.pass;
+        self.pass += 1;
         self.counters.passes += 1;
         let count = targets.len();
         self.encoder.begin_render_pass(&RenderPassDescriptor {
             label: Some(label),
             color_attachments: attachments(targets, before).get(..count).unwrap_or_default(),
-            timestamp_writes: self.timer.writes(self.stopwatch, step, self.steps),
+            timestamp_writes: self.timer.writes(self.stopwatch, pass, self.passes),
             ..default()
         })
     }
@@ -123,9 +142,9 @@ fn record_slice(
         record_step(recorder, step, &state.chain, batch, pipelines);
     }
     batch.record_ms += recorded.elapsed().as_secs_f32() * 1e3;
-    let of = batch.all_steps(state.chain.passes.len());
+    let (of, passes) = (batch.all_steps(state.chain.passes.len()), batch.passes());
     let is_last = steps.end == of.end;
-    frame.slices.push(Slice { chain: state.number, batch: batch.number, steps, of });
+    frame.slices.push(Slice { chain: state.number, batch: batch.number, steps, of, passes });
     if !is_last {
         return;
     }
@@ -140,7 +159,7 @@ fn record_slice(
 
 /// One step: encode, a pass of the plan, or the composite of a picture.
 fn record_step(recorder: &mut Recorder, step: usize, chain: &Chain, batch: &Batch, pipelines: &Resolved) {
-    let Some(step) = step.checked_sub(1) else { return record_encode(recorder, pipelines.encode, chain, batch) };
+    let Some(step) = step.checked_sub(1) else { return record_encode(recorder, chain, batch, pipelines) };
     match chain.passes.get(step) {
         Some(pass) => record_pass(recorder, pass, chain, batch, pipelines),
         None => record_composite(recorder, step - chain.passes.len(), batch, pipelines),
@@ -181,16 +200,27 @@ fn record_pass(recorder: &mut Recorder, planned: &ChainPass, chain: &Chain, batc
 }
 
 /// Pictures into the input tensor. Those that were uploaded as tensors have no bind group.
-fn record_encode(recorder: &mut Recorder, pipeline: &RenderPipeline, chain: &Chain, batch: &Batch) {
+fn record_encode(recorder: &mut Recorder, chain: &Chain, batch: &Batch, pipelines: &Resolved) {
+    if let Some(pipelines) = &pipelines.smoothing {
+        batch
+            .items
+            .iter()
+            .filter_map(|item| item.smoothed.as_ref())
+            .for_each(|s| record_smoothing(recorder, s, pipelines));
+    }
     let layout = &chain.plan.input().layout;
     let planes: Vec<&TextureView> = chain.planes(chain.plan.input).collect();
     let mut draws = 0;
     // Uploaded tensors must survive.
     let mut pass = recorder.begin("bevy_toonface/encode", planes.into_iter(), Before::Load);
-    pass.set_pipeline(pipeline);
     for (i, item) in batch.items.iter().enumerate() {
-        let Some(bind_group) = &item.ends.encode else { continue };
-        pass.set_bind_group(0, &**bind_group, &[PICTURE_STRIDE * 2 * i as u32]);
+        let Some(from_picture) = &item.ends.encode else { continue };
+        let (pipeline, bind_group, offset) = match (&item.smoothed, &pipelines.smoothing) {
+            (Some(smoothed), Some(pipelines)) => (pipelines.feed, &smoothed.feed, Smoothed::FEED),
+            _ => (pipelines.encode, from_picture, PICTURE_STRIDE * 2 * i as u32),
+        };
+        pass.set_pipeline(pipeline);
+        pass.set_bind_group(0, &**bind_group, &[offset]);
         for rect in layout.rects(i, 0..layout.tiles) {
             pass.set_scissor_rect(rect.x, rect.y, rect.width, rect.height);
             pass.draw(0..3, 0..1);
@@ -199,6 +229,22 @@ fn record_encode(recorder: &mut Recorder, pipeline: &RenderPipeline, chain: &Cha
     }
     drop(pass);
     recorder.counters.draws += draws;
+}
+
+/// A picture at the network's size, and then its history.
+fn record_smoothing(recorder: &mut Recorder, smoothed: &Smoothed, pipelines: &Smoothing) {
+    let Smoothed { fresh, fresh_target, settle, settle_target, .. } = smoothed;
+    for (label, pipeline, bind_group, offset, target) in [
+        ("bevy_toonface/fresh", pipelines.fresh, fresh, Smoothed::FRESH, fresh_target),
+        ("bevy_toonface/settle", pipelines.settle, settle, Smoothed::SETTLE, settle_target),
+    ] {
+        let mut pass = recorder.begin(label, std::iter::once(target), Before::DontCare);
+        pass.set_pipeline(pipeline);
+        pass.set_bind_group(0, &**bind_group, &[offset]);
+        pass.draw(0..3, 0..1);
+        drop(pass);
+        recorder.counters.draws += 1;
+    }
 }
 
 /// The cartoon over its picture, into the output image.

@@ -20,6 +20,9 @@ pub(super) struct Allowance {
     milliseconds: f32,
     /// Nothing has been drawn in this frame yet.
     fresh: bool,
+    /// No passes are allowed.
+    #[cfg(feature = "few_shot")]
+    paused: bool,
 }
 
 impl Allowance {
@@ -32,12 +35,20 @@ impl Allowance {
             // NaN is no limit that anybody can mean.
             milliseconds: budget.milliseconds.filter(|ms| !ms.is_nan()).unwrap_or(f32::INFINITY),
             fresh: true,
+            #[cfg(feature = "few_shot")]
+            paused: budget.passes_per_frame == Some(0),
         }
     }
 
     /// Whether the GPU is so far behind that it is given nothing.
     pub fn is_lagging(&self) -> bool {
         self.lagging
+    }
+
+    /// Whether the budget allows no passes at all.
+    #[cfg(feature = "few_shot")]
+    pub fn is_paused(&self) -> bool {
+        self.paused
     }
 
     /// Whether a step of the least cost would still fit.

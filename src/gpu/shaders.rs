@@ -18,6 +18,7 @@ macro_rules! shader_table {
 shader_table![
     "lib/affine.wgsl",
     "lib/color.wgsl",
+    "lib/gradient.wgsl",
     "lib/layout.wgsl",
     "lib/moments.wgsl",
     "lib/nearest.wgsl",
@@ -25,22 +26,41 @@ shader_table![
     "lib/weights.wgsl",
 ];
 
-/// Handles of all shader files: they stay loaded, so that imports are found.
+/// Path and handle of all shader files: they stay loaded, so that imports are found.
 #[derive(Resource, Debug, Clone)]
-#[expect(dead_code, reason = "it only keeps the handles")]
-pub(super) struct Shaders(Vec<Handle<Shader>>);
+pub(super) struct Shaders(Vec<(&'static str, Handle<Shader>)>);
+
+impl Shaders {
+    /// The id of a file, by its path below `shaders/`.
+    pub fn id(&self, path: &str) -> Option<AssetId<Shader>> {
+        self.0.iter().find(|(known, _)| *known == path).map(|(_, handle)| handle.id())
+    }
+}
 
 /// Puts the files where the asset server finds them: `embedded://bevy_toonface/shaders/...`.
 pub(super) fn embed(app: &mut App) {
     let Some(registry) = app.world().get_resource::<EmbeddedAssetRegistry>() else { return };
     for (path, text) in SHADERS {
         let asset = Path::new("bevy_toonface/shaders").join(path);
-        registry.insert_asset(PathBuf::from("shaders").join(path), &asset, *text);
+        // No path of a file: Bevy would put a changed file into use whether or not it compiles (see `hot_reload`).
+        registry.insert_asset(PathBuf::from("bevy_toonface shaders").join(path), &asset, *text);
     }
 }
 
 pub(super) fn load(app: &App) -> Shaders {
     let Some(assets) = app.world().get_resource::<AssetServer>() else { return Shaders(Vec::new()) };
     let load = |path: &str| assets.load(format!("embedded://bevy_toonface/shaders/{path}"));
-    Shaders(SHADERS.iter().map(|(path, _)| load(path)).collect())
+    Shaders(SHADERS.iter().map(|(path, _)| (*path, load(path))).collect())
+}
+
+/// Path and text of every file, as this build has them.
+#[cfg(all(feature = "hot_reload", not(target_arch = "wasm32")))]
+pub(super) fn built_in() -> std::collections::BTreeMap<String, String> {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    SHADERS.iter().map(|(path, bytes)| ((*path).to_owned(), text(bytes))).collect()
+}
+
+/// A text as a shader of this crate; `path` is that below `shaders/`.
+pub(super) fn shader(path: &str, text: String) -> Shader {
+    Shader::from_wgsl(text, format!("bevy_toonface/shaders/{path}"))
 }

@@ -15,7 +15,8 @@ use super::in_flight::InFlight;
 use super::ledger::Ledger;
 use super::profile::{Profile, StepInfo};
 use super::schedule::{Allowance, Costs};
-use crate::ecs::CartoonModel;
+use super::smoothing::{Histories, Smoothed, SmoothingIds};
+use crate::ecs::{CartoonError, CartoonModel};
 
 /// A model and the tensors that are read back; entities with the same key share a chain.
 pub(super) type ChainKey = (AssetId<CartoonModel>, Vec<String>);
@@ -25,11 +26,30 @@ pub(super) type ChainKey = (AssetId<CartoonModel>, Vec<String>);
 pub(super) struct Chains {
     pub chains: HashMap<ChainKey, ChainState>,
     pub ledger: Ledger,
+    /// Of pictures that are smoothed.
+    pub histories: Histories,
     /// Frames that the GPU has not finished, oldest first.
     pub in_flight: Vec<InFlight>,
     pub counters: CartoonCounters,
     /// Chains that were made.
     pub made: u64,
+    /// What cartoons leave of the frame.
+    #[cfg(feature = "few_shot")]
+    pub left: Option<Allowance>,
+    /// Chains that could not be made.
+    pub refused: HashMap<ChainKey, Refusal>,
+}
+
+/// A chain that could not be made. It is not tried again until something changes.
+#[derive(Debug)]
+pub(super) struct Refusal {
+    /// Of the model.
+    pub version: u64,
+    /// Pictures in a batch that were asked for.
+    pub asked: usize,
+    /// Bytes that there were for it.
+    pub max_bytes: usize,
+    pub error: CartoonError,
 }
 
 /// A chain and the work in it.
@@ -40,6 +60,8 @@ pub(super) struct ChainState {
     pub number: u64,
     /// Of the model that it was made for.
     pub version: u64,
+    /// Pictures in a batch that were asked for; where memory is short, there are fewer.
+    pub asked: usize,
     /// Uniforms of the passes at both ends.
     pub pictures: Buffer,
     /// Bind groups of those passes, by picture; `None` stands for uploaded tensors.
@@ -52,7 +74,7 @@ pub(super) struct ChainState {
     pub record_ms: f32,
     pub encode_ms: f32,
     pub table: Arc<str>,
-    /// What is read back after every update.
+    /// What is kept to be read back, beside the cartoon.
     pub taps: Arc<[String]>,
     pub steps: Arc<[StepInfo]>,
     pub profile: Profile,
@@ -65,6 +87,8 @@ pub(super) struct Batch {
     pub items: Vec<BatchItem>,
     /// Pipeline of the encode pass.
     pub encode: CachedRenderPipelineId,
+    /// Pipelines of smoothed pictures, if there are any.
+    pub smoothing: Option<SmoothingIds>,
     /// Differs from that of any other batch, and grows.
     pub number: u64,
     /// The first step that has not been recorded.
@@ -84,6 +108,8 @@ pub(super) struct BatchItem {
     pub revision: u64,
     pub group: usize,
     pub ends: EndBindGroups,
+    /// There if it is smoothed.
+    pub smoothed: Option<Smoothed>,
     /// Pipeline of the composite pass.
     pub composite: CachedRenderPipelineId,
     pub target: TextureView,
@@ -103,10 +129,17 @@ pub(super) fn init_chains(mut chains: ResMut<Chains>) {
 }
 
 impl Chains {
+    /// Bytes of the textures of all chains but one.
+    pub fn bytes_beside(&self, key: &ChainKey) -> usize {
+        self.chains.iter().filter(|(other, _)| *other != key).map(|(_, state)| state.chain.plan.bytes()).sum()
+    }
+
     /// Drops what nobody waits for any more: chains without requests, and batches without a picture that is still
     /// wanted. What the GPU has been given already goes its way.
     pub fn retain(&mut self, wanted: &HashMap<ChainKey, Vec<&Request>>, requests: &[Request]) {
-        let Self { chains, ledger, counters, .. } = self;
+        let Self { chains, ledger, histories, counters, refused, .. } = self;
+        histories.retain(requests);
+        refused.retain(|key, _| wanted.contains_key(key));
         let alive: HashSet<Entity> = requests.iter().map(|request| request.entity).collect();
         ledger.retain(&alive);
         chains.retain(|key, state| {
@@ -167,9 +200,21 @@ impl ChainState {
 
 impl Batch {
     /// A batch that starts with the encode pass, if it has a picture to encode.
-    pub fn new(items: Vec<BatchItem>, encode: CachedRenderPipelineId, number: u64) -> Self {
+    pub fn new(
+        items: Vec<BatchItem>,
+        encode: CachedRenderPipelineId,
+        smoothing: Option<SmoothingIds>,
+        number: u64,
+    ) -> Self {
         let next = first_step(&items);
-        Self { items, encode, number, next, slice: 0, started: None, record_ms: 0.0, encode_ms: 0.0 }
+        Self { items, encode, smoothing, number, next, slice: 0, started: None, record_ms: 0.0, encode_ms: 0.0 }
+    }
+
+    /// Render passes that this frame's steps take. A step is one pass, but for the first, which also smooths.
+    pub fn passes(&self) -> usize {
+        let encodes = self.next == 0 && self.slice > 0;
+        let smoothed = if encodes { self.items.iter().filter(|item| item.smoothed.is_some()).count() } else { 0 };
+        self.slice + Smoothed::PASSES * smoothed
     }
 
     /// The steps from the first to the last, for a chain of this many passes.

@@ -132,7 +132,8 @@ impl Timer {
         self.0.is_some()
     }
 
-    /// A place for the times of a frame of so many passes, if there is one.
+    /// A place for the times of a frame, if there is one. `passes` of it are timed one by one if somebody asks for that;
+    /// 0: never.
     pub fn start(&self, passes: usize) -> Option<Stopwatch> {
         let Stamps { states, laps, .. } = self.0.as_ref()?;
         let laps = if laps.is_empty() || passes > MAX_LAPS { 0 } else { passes };
@@ -173,9 +174,9 @@ impl Timer {
     /// Asks for the times; to be called once the frame is submitted.
     pub fn request(&self, watch: Stopwatch) {
         let Some(stamps) = &self.0 else { return };
-        let (Some((read, bytes)), Some(state)) = (stamps.read(watch), stamps.states.get(watch.frame)) else { return };
+        let (Some((read, _)), Some(state)) = (stamps.read(watch), stamps.states.get(watch.frame)) else { return };
         let state = state.clone();
-        read.slice(..bytes).map_async(MapMode::Read, move |result| {
+        read.slice(..).map_async(MapMode::Read, move |result| {
             state.store(if result.is_ok() { ARRIVED } else { FREE }, Ordering::Release);
         });
     }
@@ -194,7 +195,7 @@ impl Timer {
         if state.load(Ordering::Acquire) != ARRIVED {
             return None;
         }
-        let ticks: Vec<u64> = bytemuck::pod_collect_to_vec(&read.slice(..bytes).get_mapped_range()[..]);
+        let ticks: Vec<u64> = bytemuck::pod_collect_to_vec(&read.slice(..).get_mapped_range()[..bytes as usize]);
         read.unmap();
         state.store(FREE, Ordering::Release);
         reading(&ticks, stamps.period, watch.laps > 0)

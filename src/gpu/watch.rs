@@ -6,6 +6,7 @@ use bevy::render::renderer::{RenderDevice, RenderQueue};
 
 use super::exchange::{Exchange, Report};
 use super::in_flight::{InFlight, Slice};
+use super::schedule::Costs;
 use super::state::{ChainState, Chains};
 use super::timer::Timer;
 
@@ -16,7 +17,9 @@ pub(super) fn watch(
     timer: Res<Timer>,
     queue: Res<RenderQueue>,
     device: Res<RenderDevice>,
+    #[cfg(feature = "few_shot")] mut trainings: ResMut<super::training::Trainings>,
 ) {
+    exchange.idle = false;
     let Chains { chains, in_flight, counters, .. } = &mut *chains;
     for frame in in_flight.iter_mut() {
         if frame.submit(&queue) {
@@ -38,6 +41,11 @@ pub(super) fn watch(
         }
         frame.readbacks.retain(|readback| match readback.take() {
             Some(tensors) => {
+                #[cfg(feature = "few_shot")]
+                if let Some(step) = readback.step {
+                    exchange.reports.push((readback.entity, Report::Trained { step, tensors }));
+                    return false;
+                }
                 exchange.reports.push((readback.entity, Report::Tensors(tensors)));
                 false
             }
@@ -47,7 +55,10 @@ pub(super) fn watch(
             && let Some(reading) = timer.read(watch)
         {
             note_laps(chains.values_mut().collect(), frame, &reading.laps);
-            learn(chains.values_mut().collect(), frame, reading.milliseconds);
+            let costs = chains.values_mut().map(|state| (state.number, &mut state.costs));
+            #[cfg(feature = "few_shot")]
+            let costs = costs.chain(trainings.costs());
+            learn(costs.collect(), frame, reading.milliseconds);
         }
         !frame.readbacks.is_empty() || frame.stopwatch.is_some()
     });
@@ -56,25 +67,25 @@ pub(super) fn watch(
 }
 
 /// Tells the chains what their steps of a frame took. They are timed together and share what was thought wrong.
-fn learn(mut chains: Vec<&mut ChainState>, frame: &InFlight, milliseconds: f32) {
+fn learn(mut costs: Vec<(u64, &mut Costs)>, frame: &InFlight, milliseconds: f32) {
     let mut thought = 0.0;
     for Slice { chain, steps, .. } in &frame.slices {
-        match chains.iter().find(|state| state.number == *chain) {
-            Some(state) => thought += state.costs.sum(steps.clone()),
+        match costs.iter().find(|(of, _)| of == chain) {
+            Some((_, costs)) => thought += costs.sum(steps.clone()),
             // The chain is gone, and nobody knows its share.
             None => return,
         }
     }
     for Slice { chain, steps, .. } in &frame.slices {
-        let state = chains.iter_mut().find(|state| state.number == *chain);
-        state.into_iter().for_each(|state| state.costs.learn(steps.clone(), milliseconds / thought));
+        let found = costs.iter_mut().find(|(of, _)| of == chain);
+        found.into_iter().for_each(|(_, costs)| costs.learn(steps.clone(), milliseconds / thought));
     }
 }
 
 /// Tells the chains what each of their steps of a frame took, if that was asked for.
 fn note_laps(mut chains: Vec<&mut ChainState>, frame: &InFlight, mut laps: &[[f32; 2]]) {
     for slice in &frame.slices {
-        let Some((own, rest)) = laps.split_at_checked(slice.steps.len()) else { return };
+        let Some((own, rest)) = laps.split_at_checked(slice.passes) else { return };
         laps = rest;
         let state = chains.iter_mut().find(|state| state.number == slice.chain);
         state.into_iter().for_each(|state| state.profile.note(slice, own));

@@ -84,6 +84,19 @@ impl Graph {
         self.nodes.iter().find(|node| node.op == Op::Input).map(|node| node.shape)
     }
 
+    /// Which nodes a node depends on, itself included, by index.
+    #[cfg(feature = "few_shot")]
+    pub(super) fn reaching(&self, end: NodeId) -> Vec<bool> {
+        let mut reached = vec![false; self.nodes.len()];
+        reached[end.0] = true;
+        for i in (0..=end.0).rev().filter(|i| *i < self.nodes.len()) {
+            if reached[i] {
+                self.nodes[i].inputs.iter().for_each(|input| reached[input.0] = true);
+            }
+        }
+        reached
+    }
+
     /// Number of groups, each with its own branch weights.
     pub fn groups(&self) -> usize {
         self.groups
@@ -147,6 +160,18 @@ impl GraphBuilder {
         self.graph.nodes[id.0].shape
     }
 
+    /// The node behind an id.
+    #[cfg(feature = "few_shot")]
+    pub(super) fn node(&self, id: NodeId) -> &Node {
+        &self.graph.nodes[id.0]
+    }
+
+    /// The shape of a weight.
+    #[cfg(feature = "few_shot")]
+    pub(super) fn param_dims(&self, id: ParamId) -> &[usize] {
+        &self.graph.params[id.0].dims
+    }
+
     /// Names a result.
     pub fn output(&mut self, name: &str, id: NodeId) {
         self.graph.outputs.push((name.to_owned(), id));
@@ -173,10 +198,16 @@ fn infer(name: &str, op: &Op, inputs: &[Shape], graph: &Graph) -> Result<Shape, 
         Op::Input => 0,
         Op::Add | Op::Mix { .. } | Op::AdaptiveLayerInstanceNorm { .. } | Op::CamLogits { .. } => 2,
         Op::Concat => inputs.len().max(1),
+        #[cfg(feature = "few_shot")]
+        Op::Gradient(op) => op.arity(inputs.len()),
         _ => 1,
     };
     if inputs.len() != arity {
         return Err(ModelError::shape(name, format!("{} takes {arity} inputs, got {}", op.name(), inputs.len())));
+    }
+    #[cfg(feature = "few_shot")]
+    if let Op::Gradient(op) = op {
+        return super::autodiff::infer(name, op, inputs, graph);
     }
     let Some(&x) = inputs.first() else {
         return Err(ModelError::shape(name, "the input is added with GraphBuilder::input"));
@@ -224,6 +255,8 @@ fn infer(name: &str, op: &Op, inputs: &[Shape], graph: &Graph) -> Result<Shape, 
             require(name, x.is_vector() && x == inputs[1], || "takes two equal vectors".into())?;
             Shape::vector(name, 2 * graph.groups)
         }
+        #[cfg(feature = "few_shot")]
+        Op::Gradient(op) => super::autodiff::infer(name, op, inputs, graph),
     }
 }
 

@@ -1,9 +1,10 @@
-//! Importer for published few_shot_face2cartoon checkpoints (light form), saved as safetensors with their
-//! official state-dict names.
+//! Importer for published checkpoints (light form), saved as safetensors with their official state-dict names.
 
 use std::collections::BTreeSet;
 
-use super::{Generator, GroupEntry, MANIFEST_VERSION, Manifest, Model, ModelError, Owner, Param, Tensor, TensorFile};
+use super::{
+    Checkpoint, Generator, GroupEntry, MANIFEST_VERSION, Manifest, Model, ModelError, Owner, Param, Tensor, TensorFile,
+};
 
 /// Groups in the order of the published checkpoints.
 const GROUPS: [&str; 4] = ["woman", "man", "kid", "elderly"];
@@ -12,20 +13,28 @@ const GROUPS: [&str; 4] = ["woman", "man", "kid", "elderly"];
 /// input and output channels.
 const DEAD: &str = ".ConvBlock4.2.weight";
 
-/// Turns a published checkpoint into a `Paper` model.
+/// Turns a published checkpoint into a `Paper` model: few_shot_face2cartoon with one to four groups, or photo2cartoon.
 ///
-/// The number of groups is read off the CAM head. Groups are named woman, man, kid, elderly in that order.
+/// The form is told from the tensors ([`Checkpoint::recognise`]). Groups are named woman, man, kid, elderly in that order.
 ///
 /// # Errors
-/// [`ModelError::Import`] if the CAM head is missing or has more than four rows; [`ModelError::MissingTensor`],
-/// [`ModelError::TensorShape`] or [`ModelError::UnknownTensor`] with the official name if another tensor does not fit
-/// (another `base_channels`, say, or the non-light form).
+/// [`ModelError::Import`] if it is of no form that can be imported; [`ModelError::MissingTensor`],
+/// [`ModelError::TensorShape`] or [`ModelError::UnknownTensor`] with the official name if a tensor does not fit (another
+/// `base_channels`, say).
 pub fn import_checkpoint(
     checkpoint: &TensorFile,
     base_channels: usize,
     image_size: usize,
 ) -> Result<Model, ModelError> {
-    let groups = group_count(checkpoint)?;
+    import(&Checkpoint::recognise(checkpoint)?, base_channels, image_size)
+}
+
+pub(super) fn import(
+    checkpoint: &Checkpoint<'_>,
+    base_channels: usize,
+    image_size: usize,
+) -> Result<Model, ModelError> {
+    let groups = checkpoint.form.groups();
     let generator = Generator::Paper { base_channels, image_size };
     let graph = generator.build(groups)?;
 
@@ -42,8 +51,8 @@ pub fn import_checkpoint(
     let trunk = file(Owner::Trunk, 0, "trunk")?;
     let branches = (0..groups).map(|g| file(Owner::Branch, g, GROUPS[g])).collect::<Result<_, _>>()?;
 
-    if let Some(tensor) = checkpoint.tensors.keys().find(|t| !used.contains(*t) && !t.ends_with(DEAD)) {
-        return Err(ModelError::UnknownTensor { file: checkpoint.file.clone(), tensor: tensor.clone() });
+    if let Some(tensor) = checkpoint.names().find(|t| !used.contains(*t) && !t.ends_with(DEAD)) {
+        return Err(ModelError::UnknownTensor { file: checkpoint.name().to_owned(), tensor: tensor.to_owned() });
     }
     let entry = |g: &str| GroupEntry { name: g.to_owned(), weights: format!("{g}.safetensors") };
     let manifest = Manifest {
@@ -56,21 +65,18 @@ pub fn import_checkpoint(
     Model::new(manifest, trunk, branches)
 }
 
-fn group_count(checkpoint: &TensorFile) -> Result<usize, ModelError> {
-    let refuse = |reason: String| ModelError::Import { file: checkpoint.file.clone(), reason };
-    let Some(head) = checkpoint.tensors.get("gap_fc_new.weight") else {
-        return Err(refuse("it has no tensor `gap_fc_new.weight` (the CAM head of the multi-group form)".into()));
-    };
-    match head.dims.first() {
-        Some(n @ 1..=4) => Ok(*n),
-        _ => Err(refuse(format!("its CAM head `gap_fc_new.weight` has shape {:?}, expected 1 to 4 rows", head.dims))),
-    }
-}
-
 /// Finds a parameter under its official name and brings it into our shape.
-fn take(checkpoint: &TensorFile, param: &Param, group: usize, groups: usize) -> Result<(String, Tensor), ModelError> {
+fn take(
+    checkpoint: &Checkpoint<'_>,
+    param: &Param,
+    group: usize,
+    groups: usize,
+) -> Result<(String, Tensor), ModelError> {
     let (module, leaf) = param.path.split_once('.').unwrap_or((&param.path, ""));
-    let official = official_name(module, leaf, group);
+    let official = match leaf.split_once('.') {
+        Some((head @ ("gap" | "gmp"), rest)) if module == "cam" => format!("{}.{rest}", checkpoint.head(head)),
+        _ => official_name(module, leaf, group),
+    };
     if module == "cam" && param.owner == Owner::Branch {
         // One row of the head's [groups, channels] matrix or [groups] bias.
         let row = param.elements();
@@ -110,7 +116,7 @@ fn official_name(module: &str, leaf: &str, group: usize) -> String {
             "EncodeBlock{number}.{}",
             replace_head(leaf, &[("conv1", "conv_block.1"), ("conv2", "conv_block.5")])
         ),
-        "cam" => replace_head(leaf, &[("conv", "conv1x1"), ("gap", "gap_fc_new"), ("gmp", "gmp_fc_new")]),
+        "cam" => replace_head(leaf, &[("conv", "conv1x1")]),
         "style" => format!("FC.{}", replace_head(leaf, &[("fc1", "0"), ("fc2", "2")])),
         "decode" => format!("DecodeBlock{number}.{}", decode_name(leaf)),
         "up" if leaf == "weight" => format!("UpBlock{number}.2.{leaf}"),

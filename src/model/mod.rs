@@ -6,6 +6,9 @@
 //!                                         \_____________ Model _____________/
 //! ```
 
+#[cfg(feature = "few_shot")]
+pub mod autodiff;
+mod checkpoint;
 mod error;
 pub mod generator;
 mod graph;
@@ -17,6 +20,7 @@ mod param;
 mod shape;
 mod tensor;
 
+pub use checkpoint::{Checkpoint, CheckpointForm};
 pub use error::ModelError;
 pub use generator::Generator;
 pub use graph::{Graph, GraphBuilder, Node, NodeId};

@@ -95,6 +95,9 @@ pub enum Op {
         /// Branch-owned `[1]`.
         gmp_bias: ParamId,
     },
+    /// An op that only a training graph has.
+    #[cfg(feature = "few_shot")]
+    Gradient(super::autodiff::GradientOp),
 }
 
 impl Op {
@@ -119,6 +122,25 @@ impl Op {
             Self::ScaleChannels { .. } => "scale_channels",
             Self::ChannelSum => "channel_sum",
             Self::CamLogits { .. } => "cam_logits",
+            #[cfg(feature = "few_shot")]
+            Self::Gradient(op) => op.name(),
+        }
+    }
+
+    /// The weights that it reads.
+    #[cfg(feature = "few_shot")]
+    pub(super) fn params(&self) -> Vec<ParamId> {
+        match self {
+            Self::Conv2d { weight, bias, .. } => std::iter::once(*weight).chain(*bias).collect(),
+            Self::LayerInstanceNorm { rho, gamma, beta } => vec![*rho, *gamma, *beta],
+            Self::AdaptiveLayerInstanceNorm { rho, .. } => vec![*rho],
+            Self::Linear { weights, biases, .. } => [weights.as_slice(), biases].concat(),
+            Self::Mix { weights } => weights.clone(),
+            Self::ScaleChannels { weight } => vec![*weight],
+            Self::CamLogits { gap_weight, gap_bias, gmp_weight, gmp_bias } => {
+                vec![*gap_weight, *gap_bias, *gmp_weight, *gmp_bias]
+            }
+            _ => Vec::new(),
         }
     }
 }

@@ -35,6 +35,22 @@ pub enum PlanError {
         /// The device's largest texture side.
         limit: usize,
     },
+    /// The textures together take more than the plan may.
+    #[error(
+        "{pictures} pictures at once take {slots} bytes of activations and {weights} bytes of weights, and {limit} bytes \
+         are left of the memory that cartoons may take; use fewer models, a smaller one, `half_weights`, or raise \
+         `ToonfacePlugin::max_memory`"
+    )]
+    OutOfMemory {
+        /// Bytes of activations.
+        slots: usize,
+        /// Bytes of weights.
+        weights: usize,
+        /// Pictures in a batch.
+        pictures: usize,
+        /// Bytes that there may be.
+        limit: usize,
+    },
     /// An op is used in a way that no kernel covers.
     #[error("node `{node}` ({op}) cannot be planned: {reason}")]
     Unsupported {

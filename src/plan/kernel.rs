@@ -167,6 +167,9 @@ pub enum Kernel {
         /// The result.
         out: Arrangement,
     },
+    /// What only a training step has.
+    #[cfg(feature = "few_shot")]
+    Gradient(super::kernel_gradient::GradientKernel),
 }
 
 impl Kernel {
@@ -184,6 +187,8 @@ impl Kernel {
             Self::Linear => "ops/linear.wgsl",
             Self::Mix => "ops/mix.wgsl",
             Self::ChannelSum { .. } => "ops/channel_sum.wgsl",
+            #[cfg(feature = "few_shot")]
+            Self::Gradient(kernel) => kernel.shader(),
         }
     }
 
@@ -198,11 +203,17 @@ impl Kernel {
                 vec![TensorFormat::Rgba32Float]
             }
             Self::Pool { .. } | Self::MergeVector(_) | Self::Linear | Self::Mix => vec![TensorFormat::R32Float],
+            #[cfg(feature = "few_shot")]
+            Self::Gradient(kernel) => vec![kernel.out().format; kernel.out().planes()],
         }
     }
 
     /// Flags that the template's `#ifdef`s test.
     pub fn defs(&self) -> Vec<&'static str> {
+        #[cfg(feature = "few_shot")]
+        if let Self::Gradient(kernel) = self {
+            return kernel.defs();
+        }
         let flags: &[(bool, &'static str)] = match self {
             Self::Conv { tanh, .. } | Self::Combine { tanh, .. } => &[(*tanh, "TANH")],
             Self::Reduce { what, .. } | Self::Pool { what, .. } | Self::MergeVector(what) => {
@@ -248,6 +259,8 @@ impl Kernel {
             Self::Scale => vec![BIND_WEIGHTS],
             Self::Linear => vec![BIND_WEIGHTS, BIND_VECTOR_A],
             Self::Mix => vec![BIND_WEIGHTS, BIND_VECTOR_A, BIND_VECTOR_B],
+            #[cfg(feature = "few_shot")]
+            Self::Gradient(kernel) => kernel.textures(),
         }
     }
 }
@@ -305,6 +318,8 @@ impl fmt::Display for Kernel {
             Self::Linear => write!(f, "linear"),
             Self::Mix => write!(f, "mix"),
             Self::ChannelSum { a, .. } => write!(f, "channel_sum {a}"),
+            #[cfg(feature = "few_shot")]
+            Self::Gradient(kernel) => write!(f, "{kernel}"),
         }
     }
 }

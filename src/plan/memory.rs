@@ -28,7 +28,7 @@ pub(super) struct Assignment {
 type Life = (usize, usize);
 
 /// First and last pass of each tensor, inclusive; `None` if it is never written.
-fn lifetimes(tensors: usize, passes: &[PassSpec], input: usize, kept: &[usize]) -> Vec<Option<Life>> {
+fn lifetimes(tensors: usize, passes: &[PassSpec], input: usize, kept: &[usize], pinned: &[usize]) -> Vec<Option<Life>> {
     let mut lives: Vec<Option<Life>> = vec![None; tensors];
     lives[input] = Some((0, 0));
     for (at, pass) in passes.iter().enumerate() {
@@ -46,6 +46,9 @@ fn lifetimes(tensors: usize, passes: &[PassSpec], input: usize, kept: &[usize]) 
             life.1 = passes.len();
         }
     }
+    for tensor in pinned {
+        lives[*tensor] = Some((0, passes.len()));
+    }
     lives
 }
 
@@ -62,17 +65,29 @@ fn conflicts(passes: &[PassSpec]) -> HashSet<(usize, usize)> {
     pairs
 }
 
-/// Assigns slots; `kept` tensors are never handed on.
-pub(super) fn assign(tensors: &[TensorSpec], passes: &[PassSpec], input: usize, kept: &[usize]) -> Assignment {
-    let lives = lifetimes(tensors.len(), passes, input, kept);
+/// Assigns slots; `kept` tensors are never handed on, and `pinned` ones have slots of their own that outlive a run.
+pub(super) fn assign(
+    tensors: &[TensorSpec],
+    passes: &[PassSpec],
+    input: usize,
+    kept: &[usize],
+    pinned: &[usize],
+) -> Assignment {
+    let lives = lifetimes(tensors.len(), passes, input, kept, pinned);
     let mut order: Vec<(usize, Life)> = lives.iter().enumerate().filter_map(|(t, life)| Some((t, (*life)?))).collect();
-    order.sort_by_key(|(t, life)| (std::cmp::Reverse(slot_of(&tensors[*t].layout).bytes()), life.0));
+    let free = |t: &usize| !pinned.contains(t);
+    order.sort_by_key(|(t, life)| (free(t), std::cmp::Reverse(slot_of(&tensors[*t].layout).bytes()), life.0));
     let mut places = Places { slots: Vec::new(), residents: Vec::new(), conflicts: conflicts(passes) };
     let mut planes: Vec<Vec<usize>> = vec![Vec::new(); tensors.len()];
     let mut bases = vec![(0, 0); tensors.len()];
     for (tensor, life) in &order {
         let layout = &tensors[*tensor].layout;
-        (planes[*tensor], bases[*tensor]) = places.take(slot_of(layout), layout.planes(), *tensor, *life);
+        let (slot, count) = (slot_of(layout), layout.planes());
+        (planes[*tensor], bases[*tensor]) = if free(tensor) {
+            places.take(slot, count, *tensor, *life)
+        } else {
+            places.pin(slot, count, *tensor, *life)
+        };
     }
     let preserve = passes.iter().enumerate().map(|(at, pass)| {
         let beside =
@@ -126,6 +141,14 @@ impl Places {
             self.residents.push(Vec::new());
         }
         (self.settle(slots, (0, 0), &wanted, tensor, life), (0, 0))
+    }
+
+    /// New slots that nobody else will find room in.
+    fn pin(&mut self, wanted: Slot, planes: usize, tensor: usize, life: Life) -> (Vec<usize>, (usize, usize)) {
+        let first = self.slots.len();
+        self.slots.extend(vec![wanted; planes]);
+        self.residents.extend((0..planes).map(|_| Vec::new()));
+        (self.settle((first..first + planes).collect(), (0, 0), &wanted, tensor, life), (0, 0))
     }
 
     /// Slots of exactly `size` in which a tensor can live at `base` in the size of `wanted`.

@@ -8,6 +8,8 @@
 mod error;
 mod format;
 pub mod kernel;
+#[cfg(feature = "few_shot")]
+mod kernel_gradient;
 mod layout;
 mod limits;
 mod lower;
@@ -16,6 +18,8 @@ pub mod params;
 mod pass;
 mod source;
 mod table;
+#[cfg(feature = "few_shot")]
+mod training;
 mod weights;
 
 use std::collections::BTreeSet;
@@ -23,10 +27,14 @@ use std::collections::BTreeSet;
 pub use error::PlanError;
 pub use format::{Arrangement, TensorFormat};
 pub use kernel::Kernel;
+#[cfg(feature = "few_shot")]
+pub use kernel_gradient::{GradientKernel, Value};
 pub use layout::{Layout, LayoutUniform, Rect};
 pub use limits::PlanLimits;
 pub use pass::{Draw, ParamsRef, Pass, PlannedTensor, Slot, TextureRef};
-pub use source::{composite_source, encode_source};
+pub use source::{Subject, Templates, Written, composite_source, encode_source, feed_source, settle_source};
+#[cfg(feature = "few_shot")]
+pub use training::{PlannedState, TrainingPlan};
 pub use weights::{PackedWeights, WEIGHT_TEXTURE_WIDTH};
 
 use crate::model::Model;
@@ -47,6 +55,8 @@ pub struct PlanOptions {
     pub half_weights: bool,
     /// Pictures in one chain of passes, at least 1.
     pub batch: usize,
+    /// Most bytes of textures, those of activations and weights together. Default: no limit.
+    pub max_bytes: usize,
     /// Results to keep, by name: `output` is the cartoon, the graph's other outputs are taps, `input` is the picture; any
     /// other node may be named, too ([`Graph::layer`](crate::model::Graph::layer)), and then is not fused away.
     /// What none of them needs is left out.
@@ -61,6 +71,7 @@ impl Default for PlanOptions {
             format: TensorFormat::default(),
             half_weights: false,
             batch: 1,
+            max_bytes: usize::MAX,
             outputs: vec!["output".into()],
         }
     }
@@ -106,11 +117,40 @@ impl Plan {
     /// Plans a model.
     ///
     /// # Errors
-    /// [`PlanError`] if a tensor or the weights do not fit the device, or an output is not known.
+    /// [`PlanError`] if a tensor or the weights do not fit the device, all together take more than
+    /// [`PlanOptions::max_bytes`], or an output is not known.
     pub fn new(model: &Model, options: PlanOptions) -> Result<Self, PlanError> {
         let options = PlanOptions { batch: options.batch.max(1), ..options };
         let lowered = lower::lower(model, &options)?;
-        finish(model.manifest.name.clone(), options, model.graph.groups(), lowered)
+        let plan = finish(model.manifest.name.clone(), options, model.graph.groups(), lowered)?;
+        let (slots, weights, limit) = (plan.slot_bytes(), plan.weight_bytes(), plan.options.max_bytes);
+        if slots.saturating_add(weights) > limit {
+            let pictures = plan.options.batch;
+            return Err(PlanError::OutOfMemory { slots, weights, pictures, limit });
+        }
+        Ok(plan)
+    }
+
+    /// Whether `other` is the same but for the values of the weights: whatever was made on a device for one serves the
+    /// other, once the rows of weights that differ are uploaded.
+    pub fn differs_only_in_weights(&self, other: &Self) -> bool {
+        let Self { model, options, kernels, slots, tensors, passes, input, outputs, picture, params, .. } = self;
+        *model == other.model
+            && *options == other.options
+            && *kernels == other.kernels
+            && *slots == other.slots
+            && *tensors == other.tensors
+            && *passes == other.passes
+            && *input == other.input
+            && *outputs == other.outputs
+            && *picture == other.picture
+            && *params == other.params
+            && self.weights.height() == other.weights.height()
+    }
+
+    /// Bytes of all textures, those of activations and weights together.
+    pub fn bytes(&self) -> usize {
+        self.slot_bytes() + self.weight_bytes()
     }
 
     /// Bytes of all slots.
@@ -136,9 +176,9 @@ impl Plan {
 
 /// Places tensors in slots and weights in the texture, and writes the parameter buffer.
 fn finish(model: String, options: PlanOptions, groups: usize, lowered: Lowered<'_>) -> Result<Plan, PlanError> {
-    let Lowered { tensors, passes: specs, input, outputs, picture, packer } = lowered;
+    let Lowered { tensors, passes: specs, input, outputs, picture, packer, pinned } = lowered;
     let kept: Vec<usize> = outputs.iter().map(|(_, tensor)| *tensor).chain(picture).collect();
-    let assignment = memory::assign(&tensors, &specs, input, &kept);
+    let assignment = memory::assign(&tensors, &specs, input, &kept, &pinned);
     let mut tensors = tensors;
     for ((tensor, slots), base) in tensors.iter_mut().zip(&assignment.planes).zip(&assignment.bases) {
         let slot = slots.first().map(|slot| assignment.slots[*slot]);
@@ -188,6 +228,10 @@ fn finish(model: String, options: PlanOptions, groups: usize, lowered: Lowered<'
 fn place(source: SourceSpec, planes: &[Vec<usize>]) -> TextureRef {
     match source {
         SourceSpec::Weights => TextureRef::Weights,
+        #[cfg(feature = "few_shot")]
+        SourceSpec::Packed => TextureRef::Weights,
+        #[cfg(feature = "few_shot")]
+        SourceSpec::Indices => TextureRef::Indices,
         SourceSpec::Plane(tensor, plane) => TextureRef::Slot(planes[tensor][plane]),
     }
 }
@@ -205,7 +249,7 @@ impl Params {
         let (base, length) = self.bases;
         let offset = self.bytes.len() as u32;
         let stride = draw.params.bytes.len().next_multiple_of(PARAMS_ALIGN);
-        let groups = if draw.params.is_per_group() { self.groups } else { 1 };
+        let groups = draw.params.variants(self.groups);
         for group in 0..groups {
             self.bytes.extend(draw.params.place(base, length, group));
             self.bytes.resize(self.bytes.len().next_multiple_of(PARAMS_ALIGN), 0);

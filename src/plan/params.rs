@@ -215,3 +215,36 @@ pub struct MixParams {
     /// Unused.
     pub pad: [i32; 2],
 }
+
+/// `lib/gradient.wgsl`: what the kernels of a training step take. What a field means, each kernel's header says.
+#[cfg(feature = "few_shot")]
+#[derive(Debug, Clone, Copy, PartialEq, Pod, Zeroable, Default)]
+#[repr(C)]
+pub struct GradientParams {
+    /// Result.
+    pub out: LayoutUniform,
+    /// First operand.
+    pub a: LayoutUniform,
+    /// Second operand, or the vector beside the first.
+    pub b: LayoutUniform,
+    /// Third operand.
+    pub c: LayoutUniform,
+    /// First channel, value, texel or row.
+    pub first: i32,
+    /// Channels.
+    pub channels: i32,
+    /// Columns.
+    pub columns: i32,
+    /// Rows, or pixels of a channel.
+    pub rows: i32,
+    /// Step between neighbours.
+    pub stride: i32,
+    /// What lies before the first.
+    pub margin: i32,
+    /// Side of a kernel, or number of pictures.
+    pub side: i32,
+    /// Channels of a quad.
+    pub quad: i32,
+    /// Factors.
+    pub factors: [f32; 4],
+}

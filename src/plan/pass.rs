@@ -13,6 +13,9 @@ pub enum TextureRef {
     Weights,
     /// A slot, by index.
     Slot(usize),
+    /// Where each packed weight comes from: a training step's second weight texture.
+    #[cfg(feature = "few_shot")]
+    Indices,
 }
 
 /// A texture that tensors take turns in.
@@ -118,6 +121,11 @@ pub(super) enum SourceSpec {
     Weights,
     /// Tensor and plane.
     Plane(usize, usize),
+    /// The weights as they were packed, for the pass that makes trained ones of them.
+    #[cfg(feature = "few_shot")]
+    Packed,
+    #[cfg(feature = "few_shot")]
+    Indices,
 }
 
 /// What a draw covers.
@@ -149,6 +157,9 @@ pub(super) enum Patch {
     FirstBranch,
     /// The length of a group's region.
     BranchLength,
+    /// The variant: a number below this.
+    #[cfg(feature = "few_shot")]
+    Variant(usize),
 }
 
 impl ParamBlock {
@@ -189,7 +200,18 @@ impl ParamBlock {
     }
 
     pub fn is_per_group(&self) -> bool {
-        self.patches.iter().any(|(_, p)| matches!(p, Patch::Branch | Patch::BranchRow))
+        self.variants(2) > 1
+    }
+
+    /// How many versions of the block there are for so many groups.
+    pub fn variants(&self, groups: usize) -> usize {
+        let of = |patch: &Patch| match patch {
+            Patch::Branch | Patch::BranchRow => groups,
+            Patch::FirstBranch | Patch::BranchLength => 1,
+            #[cfg(feature = "few_shot")]
+            Patch::Variant(n) => *n,
+        };
+        self.patches.iter().map(|(_, patch)| of(patch)).max().unwrap_or(1)
     }
 
     /// The finished bytes for a group.
@@ -201,6 +223,8 @@ impl ParamBlock {
                 Patch::BranchRow => (branch_base + group * branch_length) / WEIGHT_TEXTURE_WIDTH,
                 Patch::FirstBranch => branch_base,
                 Patch::BranchLength => branch_length,
+                #[cfg(feature = "few_shot")]
+                Patch::Variant(_) => group,
             };
             let word = &mut bytes[*offset..*offset + 4];
             let value = i32::from_le_bytes([word[0], word[1], word[2], word[3]]) + add as i32;

@@ -4,6 +4,8 @@
 //! region; the region's base is added when the plan is finished, for branch weights once a group. So another group is
 //! another parameter offset: no upload, no new binding.
 
+use std::ops::Range;
+
 use crate::model::{Graph, Owner, ParamId, Weights};
 
 use super::PlanError;
@@ -22,6 +24,24 @@ impl PackedWeights {
     /// Rows of the texture.
     pub fn height(&self) -> usize {
         self.texels.len() / WEIGHT_TEXTURE_WIDTH
+    }
+
+    /// Rows that differ from those of `other`, a texture of the same size, in runs of neighbours.
+    pub fn changed_rows(&self, other: &Self) -> Vec<Range<usize>> {
+        let (new, old) = (self.texels.chunks(WEIGHT_TEXTURE_WIDTH), other.texels.chunks(WEIGHT_TEXTURE_WIDTH));
+        let mut runs: Vec<Range<usize>> = Vec::new();
+        for (row, _) in new.zip(old).enumerate().filter(|(_, (new, old))| new != old) {
+            match runs.last_mut().filter(|run| run.end == row) {
+                Some(run) => run.end += 1,
+                None => runs.push(row..row + 1),
+            }
+        }
+        runs
+    }
+
+    /// The texels of some rows.
+    pub fn rows(&self, rows: Range<usize>) -> &[[f32; 4]] {
+        self.texels.get(rows.start * WEIGHT_TEXTURE_WIDTH..rows.end * WEIGHT_TEXTURE_WIDTH).unwrap_or_default()
     }
 
     /// Bytes of the texels in f32.
@@ -115,6 +135,12 @@ impl<'a> WeightPacker<'a> {
         self.branches[0].len().next_multiple_of(WEIGHT_TEXTURE_WIDTH)
     }
 
+    /// Rows of the texture, once all is packed.
+    #[cfg(feature = "few_shot")]
+    pub fn height(&self) -> usize {
+        ((self.branch_base() + self.branches.len() * self.branch_length()) / WEIGHT_TEXTURE_WIDTH).max(1)
+    }
+
     pub fn finish(self, max_size: usize) -> Result<PackedWeights, PlanError> {
         let mut texels = Vec::new();
         for region in std::iter::once(self.trunk).chain(self.branches) {
@@ -189,4 +215,23 @@ pub(super) fn scalars(values: &[f32]) -> Vec<[f32; 4]> {
 /// Values in groups of four, the last filled with zeros.
 pub(super) fn quads(values: &[f32]) -> Vec<[f32; 4]> {
     values.chunks(4).map(|c| std::array::from_fn(|i| c.get(i).copied().unwrap_or(0.0))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{PackedWeights, WEIGHT_TEXTURE_WIDTH};
+
+    #[test]
+    fn changed_rows_come_in_runs() {
+        let old = PackedWeights { texels: vec![[0.0; 4]; 9 * WEIGHT_TEXTURE_WIDTH] };
+        assert!(old.changed_rows(&old).is_empty());
+        let mut new = old.clone();
+        for row in [0, 3, 4, 8] {
+            new.texels[(row + 1) * WEIGHT_TEXTURE_WIDTH - 1][3] = 1.0;
+        }
+        assert_eq!(new.changed_rows(&old), [0..1, 3..5, 8..9]);
+        assert_eq!(new.rows(3..5).len(), 2 * WEIGHT_TEXTURE_WIDTH);
+        assert_eq!(new.rows(3..5).iter().flatten().sum::<f32>(), 2.0);
+        assert!(new.rows(8..10).is_empty(), "past the end");
+    }
 }

@@ -7,6 +7,7 @@ pub mod headless;
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread;
@@ -61,13 +62,18 @@ pub struct Lab {
     planes: usize,
     unpipelined: bool,
     plugins: Option<fn(&mut App)>,
+    /// Name of the folder of its assets.
+    assets: Option<&'static str>,
+    /// See `ToonfacePlugin::max_memory`.
+    memory: Option<usize>,
     jobs: OnceLock<Result<Sender<Job>, String>>,
 }
 
 impl Lab {
-    /// The device's own limits, up to eight planes.
+    /// Any number of planes, the device's own limits.
     pub const fn new(format: TensorFormat) -> Self {
-        Self { format, webgl2: false, planes: 8, unpipelined: false, plugins: None, jobs: OnceLock::new() }
+        let (plugins, assets, memory) = (None, None, None);
+        Self { format, webgl2: false, planes: 8, unpipelined: false, plugins, assets, memory, jobs: OnceLock::new() }
     }
 
     const fn planes(mut self, planes: usize) -> Self {
@@ -80,7 +86,19 @@ impl Lab {
         self
     }
 
-    /// With the render world within reach.
+    /// Reads its assets from [`asset_folder`].
+    pub const fn assets(mut self, folder: &'static str) -> Self {
+        self.assets = Some(folder);
+        self
+    }
+
+    /// No more than this on the device.
+    pub const fn memory(mut self, bytes: usize) -> Self {
+        self.memory = Some(bytes);
+        self
+    }
+
+    /// The render world is within reach.
     pub const fn open(mut self) -> Self {
         self.unpipelined = true;
         self
@@ -112,10 +130,11 @@ impl Lab {
     /// With the work's own message, or if there is no GPU in CI.
     pub fn run<T: Send + 'static>(&self, work: impl FnOnce(&mut App) -> T + Send + 'static) -> Option<T> {
         let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
-        let Self { format, webgl2, planes, unpipelined, plugins, .. } = *self;
+        let Self { format, webgl2, planes, unpipelined, plugins, assets, memory, .. } = *self;
         let start = move || {
-            let plugin = ToonfacePlugin { max_planes: planes, format, ..default() };
-            Headless { webgl2, unpipelined, plugin, plugins }.start()
+            let mut plugin = ToonfacePlugin { max_planes: planes, format, ..default() };
+            plugin.max_memory = memory.or(plugin.max_memory);
+            Headless { webgl2, unpipelined, assets: assets.map(asset_folder), plugin, plugins }.start()
         };
         let jobs = match self.jobs.get_or_init(|| worker(start)) {
             Ok(jobs) => jobs,
@@ -136,6 +155,15 @@ impl Lab {
             Err(message) => panic!("{message}"),
         }
     }
+}
+
+/// A folder for files that a test writes; empty when the test begins.
+pub fn asset_folder(name: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    // It may not be there.
+    let _ = std::fs::remove_dir_all(&folder);
+    std::fs::create_dir_all(&folder).unwrap_or_else(|e| panic!("{}: {e}", folder.display()));
+    folder
 }
 
 /// Says that a test did not run; in CI, that is a failure.

@@ -3,6 +3,10 @@
 
 pub mod plans;
 pub mod reference;
+#[cfg(feature = "few_shot")]
+mod reference_gradients;
+#[cfg(feature = "few_shot")]
+pub mod training;
 
 use std::path::PathBuf;
 

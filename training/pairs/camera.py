@@ -4,8 +4,6 @@ import math
 
 import numpy as np
 
-HALF_ANGLE = math.radians(12)  # from the axis to the edge of the picture; long lenses flatten a face
-
 
 def look_at(eye, target, up=(0.0, 1.0, 0.0)):
     """World to view."""
@@ -33,11 +31,15 @@ def orthographic(half_size, near, far):
     return matrix
 
 
-def portrait(landmarks, zoom):
+def portrait(landmarks, person):
     """Frame a face: (matrix, eye position). Both pictures of a pair use the photo's landmarks."""
+    half_angle = math.radians(person.lens)
     eyes, mouth = landmarks.between_eyes, landmarks.mouth
-    half = max(2.0 * landmarks.eye_distance, 1.8 * np.linalg.norm(mouth - eyes)) * zoom
-    centre = eyes + 0.12 * (mouth - eyes) + np.array([0, 0.04 * half, 0])
-    distance = half / math.tan(HALF_ANGLE)
+    half = max(2.0 * landmarks.eye_distance, 1.8 * np.linalg.norm(mouth - eyes)) * person.zoom
+    x, y = person.off_centre
+    # A small head in a large picture is a portrait with shoulders: it stands in the upper half.
+    lower = 0.04 - 0.22 * max(0.0, person.zoom - 1.0)
+    centre = eyes + 0.12 * (mouth - eyes) + half * np.array([x, y + lower, 0])
+    distance = half / math.tan(half_angle)
     eye = centre + np.array([0, 0, distance])
-    return perspective(HALF_ANGLE, max(0.6, distance - 3.2), distance + 6) @ look_at(eye, centre), eye
+    return perspective(half_angle, max(0.6, distance - 3.2), distance + 6) @ look_at(eye, centre), eye

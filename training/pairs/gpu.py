@@ -82,6 +82,8 @@ class Stage:
             if part.key not in self._vertices:
                 self._vertices[part.key] = (self.context.buffer(reserve=len(data), dynamic=True), {})
             self._vertices[part.key][0].write(data)
+            if part.faces is not None and part.key not in self._indices:
+                self._indices[part.key] = self.context.buffer(np.ascontiguousarray(part.faces, np.int32).tobytes())
 
     def draw(self, program, parts):
         """Draw uploaded parts; binds each part's texture to unit 0 and sets `kind`."""

@@ -30,9 +30,12 @@ def sample(person, landmarks):
     """Light of the photo."""
     rng = person.random("light")
     centre = landmarks.head + np.array([0, 0.1, 0.3])
-    direction = _direction(_side(person) * rng.uniform(20, 65), rng.uniform(12, 55))
+    azimuth, elevation = rng.uniform(10, 65), rng.uniform(5, 55)
+    if rng.uniform() < 0.15:  # from the side, a window or a low sun
+        azimuth, elevation = rng.uniform(65, 95), rng.uniform(-5, 35)
+    direction = _direction(_side(person) * azimuth, elevation)
     warmth = rng.uniform(-1, 1)
-    colour = rng.uniform(1.1, 2.5) * np.array([1 + 0.16 * warmth, 1, 1 - 0.20 * warmth])
+    colour = rng.uniform(0.5, 2.6) * np.array([1 + 0.16 * warmth, 1, 1 - 0.20 * warmth])
     sky, sky_colour = _sky(rng, warmth)
     matrices = np.stack([_shadow_matrix(centre, towards) for towards in sky])
     return Light(direction, colour, _shadow_matrix(centre, direction), sky, sky_colour, matrices, warmth)
@@ -61,7 +64,7 @@ def _shadow_matrix(centre, direction):
 
 def _sky(rng, warmth):
     """Lights spread over the sphere down to a little under the horizon (golden-angle spiral)."""
-    strength = rng.uniform(0.55, 1.15)
+    strength = rng.uniform(0.55, 1.4)
     zenith = rng.uniform(0.6, 1.3) * np.array([1 - 0.10 * warmth, 1, 1 + 0.16 * warmth])
     horizon = rng.uniform(0.5, 1.1) * np.array([1 + rng.normal(0, 0.08), 1, 1 + rng.normal(0, 0.08)])
     ground = rng.uniform(0.15, 0.5) * np.array([1.05, 1.0, 0.9])

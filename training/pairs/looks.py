@@ -21,15 +21,16 @@ SKIN_SATURATION = {
 }
 
 # Age on MakeHuman's scale: 0 is 1 year, 3/16 is 10, 1/2 is 25, 1 is 90.
-AGE_RANGE = {"woman": (0.45, 0.68), "man": (0.45, 0.70), "kid": (0.08, 0.20), "elderly": (0.86, 1.0)}
+AGE_RANGE = {"woman": (0.42, 0.80), "man": (0.43, 0.80), "kid": (0.08, 0.20), "elderly": (0.86, 1.0)}
 AGE_ANCHORS, AGE_YEARS = (0.0, 0.1875, 0.5, 1.0), (1, 10, 25, 90)
 
 # Repeats weigh a style. None is bald.
 HAIR = {
     ("woman", "female"): (
-        "long01", "long01", "long01", "long01", "bob02", "bob02", "bob02", "bob01", "bob01", "ponytail01", "braid01",
+        "long01", "long01", "long01", "long01", "bob02", "bob02", "bob02", "bob01", "bob01", "ponytail01", "ponytail01",
+        "braid01", "afro01", "short01", "short02", "short03", "short04", None,
     ),
-    ("man", "male"): ("short01", "short02", "short02", "short03", "short04"),
+    ("man", "male"): ("short01", "short02", "short02", "short03", "short04", "short04", None),
     ("kid", "female"): ("bob02", "bob01", "ponytail01", "long01", "braid01"),
     ("kid", "male"): ("short01", "short02", "short02", "short04", "short03"),
     ("elderly", "female"): ("bob01", "bob02", "short01", "ponytail01"),
@@ -42,8 +43,12 @@ FACE_OPENING = {
 
 # Linear RGB, dark to light.
 HAIR_COLOURS = ((0.045, 0.035, 0.03), (0.08, 0.05, 0.035), (0.16, 0.09, 0.05), (0.30, 0.17, 0.08),
-                (0.50, 0.34, 0.18), (0.35, 0.13, 0.06))
-GREY_RANGE = (0.22, 0.45)  # linear grey of elderly hair; more is a white blob in the cartoon
+                (0.50, 0.34, 0.18), (0.62, 0.45, 0.24), (0.35, 0.13, 0.06))
+# Moustache, chin, cheeks.
+BEARDS = ((1.0, 1.0, 1.0), (1.0, 1.0, 1.0), (1.0, 1.0, 0.0), (1.0, 0.0, 0.0), (0.0, 1.0, 0.0))
+SUIT_SHARE = {"woman": 0.3, "man": 0.45, "kid": 0.05, "elderly": 0.4}
+GREY_SHARE = {"woman": 0.12, "man": 0.15, "kid": 0.0, "elderly": 1.0}
+GREY_RANGE = (0.22, 0.55)  # linear grey of elderly hair; more is a white blob in the cartoon
 
 EYES_DARK = ("brown", "brown", "brownlight")
 EYES_ANY = ("brown", "brownlight", "blue", "bluegreen", "green", "grey", "lightblue", "deepblue")

@@ -6,16 +6,21 @@ from enum import IntEnum
 
 import numpy as np
 
+from . import glasses
+
 # Heights in the rest pose, decimetres: below the first only the torso turns, above the second only the head.
 NECK_BLEND = (5.35, 6.35)
 SKULL_BASE = 6.6
+# Decimetres, at the widest smile.
+UPPER_TEETH_SHIFT, LOWER_TEETH_SHIFT = np.array([0, -0.075, 0]), np.array([0, -0.14, -0.12])
+UPPER_TEETH_JAW = np.array([0, -0.05, 0.01])  # and with the jaw all the way down
 BROW_LIFT = 0.012  # brows float this far before the skin so that they are not buried in it
 
 
 class Kind(IntEnum):
     """What a part is; the shaders get these as #defines."""
 
-    BODY, EYE, BROW, LASH, HAIR, TEETH = range(6)
+    BODY, EYE, BROW, LASH, HAIR, TEETH, GLASSES, LENS = range(8)
 
 
 @dataclass(frozen=True)
@@ -23,13 +28,15 @@ class Part:
     """One draw call. Vertex: position 3, normal 3, uv 2, tangent 3, height 1, island 1.
 
     `height` is the rest height for the body (where the shirt ends) and, for lashes, the height over the eye.
+    `tangent` is the grain of hair; for the body it is the position in the rest pose, by which cloth is cut.
     `island` tells head 0, torso 1 and inner mouth 2 of the body apart.
     """
 
     kind: Kind
-    key: str  # index buffer in the pack: 'body' or a proxy key
+    key: str  # index buffer in the pack: 'body' or a proxy key; any other name brings its own `faces`
     texture: str
     vertices: np.ndarray
+    faces: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -76,8 +83,8 @@ def landmarks(pack, person, vertices):
     return Landmarks(*map(posed, points), turn)
 
 
-def build(pack, person, vertices):
-    """All parts of a person whose unposed head is `vertices`."""
+def build(pack, person, vertices, drawn=False):
+    """All parts of a person whose unposed head is `vertices`; `drawn`: as the illustrator sees glasses."""
     head_turn, pivot = rotation(person.yaw, person.pitch, person.roll), pack.joint(vertices, "neck")
     parts = [_body(pack, person, vertices, head_turn, pivot)]
     wanted = [
@@ -96,8 +103,64 @@ def build(pack, person, vertices):
             position = position * np.array([-1, 1, 1], np.float32)
         if kind == Kind.BROW:
             position = position + np.array([0, 0, BROW_LIFT], np.float32)
+        if kind == Kind.HAIR:
+            position = _combed(person, position, pack.joint(vertices, "head"))
+        if kind == Kind.TEETH:
+            position = _bared(pack, person, position)
+        if kind == Kind.EYE:
+            position = _looking(pack, person, vertices, position)
         position = (position - pivot) @ head_turn.T + pivot
         parts.append(_proxy_part(pack, kind, key, texture, position))
+    if person.glasses:
+        parts += _glasses(pack, person, vertices, head_turn, pivot, drawn)
+    return parts
+
+
+def _combed(person, position, centre):
+    """Hair with more or less volume than the sheet's, upwards and sideways only."""
+    width, height = person.hair_volume
+    delta = position - centre
+    above = np.clip(delta[:, 1:2] / 0.6, 0, 1)
+    scale = np.concatenate([np.full_like(above, width), 1 + (height - 1) * above, np.full_like(above, 1.0)], 1)
+    return (centre + delta * scale).astype(np.float32)
+
+
+def _bared(pack, person, position):
+    """Teeth moved so that the upper row fills the gap of a smile, as it does in people; the jaw takes the lower row."""
+    rest = fit(pack.rest, pack.proxy("teeth:teeth_base"))
+    upper = rest[:, 1] + 0.26 * (rest[:, 2] - 1.45) > 6.618  # the plane between the rows
+    shift = np.where(upper[:, None], UPPER_TEETH_SHIFT + person.jaw * UPPER_TEETH_JAW, LOWER_TEETH_SHIFT)
+    return position + (shift * person.teeth).astype(np.float32)
+
+
+def _looking(pack, person, vertices, position):
+    """Both eyeballs turned by the gaze about their own centres."""
+    turn = rotation(*person.gaze, 0)
+    turned = position.copy()
+    for joint, side in (("l-eye", 1), ("r-eye", -1)):
+        own = position[:, 0] * side > 0
+        centre = pack.joint(vertices, joint)
+        turned[own] = (position[own] - centre) @ turn.T + centre
+    return turned
+
+
+def _glasses(pack, person, vertices, head_turn, pivot, drawn):
+    eyes = pack.joint(vertices, "l-eye"), pack.joint(vertices, "r-eye")
+    level = np.abs(vertices[:, 1] - eyes[0][1]) < 0.15
+    beside = np.abs(vertices[:, 2] - eyes[0][2] + 0.6) < 0.3  # before the ear
+    half_head = float(np.abs(vertices[level & beside, 0]).max())
+
+    def part(kind, name, position, normal, faces, uv=None):
+        position = (position - pivot) @ head_turn.T + pivot
+        uv = np.zeros((len(position), 2)) if uv is None else uv
+        vertex = _interleave(position, normal @ head_turn.T, uv)
+        return Part(kind, name, "teeth", vertex, faces)  # the texture is not looked at
+
+    position, normal, faces = glasses.frame(person.glasses, *eyes, half_head, drawn)
+    parts = [part(Kind.GLASSES, "glasses", position, normal, faces)]
+    if person.glasses.tint > 0 or (person.glasses.glare > 0 and not drawn):
+        position, normal, uv, faces = glasses.lenses(person.glasses, *eyes)
+        parts.append(part(Kind.LENS, "lenses", position, normal, faces, uv))
     return parts
 
 
@@ -105,7 +168,7 @@ def _body(pack, person, vertices, head_turn, pivot):
     position = _pose_body(pack, person, vertices, head_turn, pivot)
     corner, uv, face = (pack.array(f"body_{name}") for name in ("vi", "uv", "f"))
     normal = normals(position, corner[face])
-    vertex = _interleave(position[corner], normal[corner], uv,
+    vertex = _interleave(position[corner], normal[corner], uv, tangent=pack.rest[corner],
                          height=pack.rest[corner, 1], island=pack.array("body_isl"))
     return Part(Kind.BODY, "body", f"skin_{person.skin}", vertex)
 

@@ -21,6 +21,8 @@ class Palette:
     iris: np.ndarray
     lip: np.ndarray
     shirt: np.ndarray
+    jacket: np.ndarray
+    tie: np.ndarray
 
 
 def of(pack, person):
@@ -28,7 +30,11 @@ def of(pack, person):
     skin = _skin(pack.skin_mean(person.skin), person)
     hair = _hair(np.array(person.hair_colour))
     return Palette(skin, hair, _brow(hair, skin, person), np.array(looks.IRIS[person.eye]), _lip(skin, person),
-                   _display(np.array(person.shirt)).clip(0.15, 0.93))
+                   _cloth(person.shirt), _cloth(person.jacket), _cloth(person.tie or person.shirt))
+
+
+def _cloth(linear):
+    return _display(np.array(linear)).clip(0.15, 0.93)
 
 
 def _display(linear):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from . import GROUPS, looks
+from . import GROUPS, glasses, looks
 
 FEATURE_COUNT = 26
 
@@ -26,20 +26,32 @@ class Person:
     skin: str  # pack skin without the 'skin_' prefix
     tone: tuple  # multiplies the skin colour
     saturation: float  # of the skin, 1: as on the sheet
+    freckles: float  # 0..1, in the photo only
+    blotches: float  # 0..1, red patches, in the photo only
+    oil: float  # shine of the skin, 1: usual
+    wrinkles: float  # 0..1, how deep the photo shows the lines of old faces
     features: tuple  # ((morph target, weight 0..1), ...), left-side targets stand for both sides
     smile: float  # 0..1
     teeth: float  # 0 closed mouth .. 1 wide smile
+    jaw: float  # 0..1, how far the jaw drops besides
     brow_lift: float  # 0..1
     blink: float  # 0 open .. 1 closed
+    gaze: tuple  # yaw and pitch of the eyes in the head
     hair: str | None
     hair_colour: tuple
     hair_mirrored: bool
+    hair_volume: tuple  # width and height, 1: as modelled
     face_opening: float  # 0: the fringe hangs freely; 1: the usual oval of face is kept free of hair
     eye: str
     brow: str
     lash: str
     lash_strength: float  # 0..1
-    beard: float  # 0 shaved .. 1 full
+    beard: float  # density: 0 shaved, 0.1 a shadow .. 1 full
+    beard_zones: tuple  # moustache, chin, cheeks: 0..1
+    glasses: glasses.Glasses | None
+    suit: bool  # a jacket over the shirt, and a tie if it is tied
+    jacket: tuple
+    tie: tuple | None
     shirt: tuple
     collar: float  # height where the shirt ends, decimetres in the rest pose
     yaw: float  # of the head, + to the viewer's right
@@ -47,6 +59,8 @@ class Person:
     roll: float
     torso_yaw: float
     zoom: float  # 1: the usual crop; more: a smaller head
+    off_centre: tuple  # where the camera aims beside the face, in half pictures
+    lens: float  # from the axis to the edge of the picture; long lenses flatten a face
 
     @property
     def years(self):
@@ -63,7 +77,8 @@ class Person:
             "index": self.index, "group": self.group, "seed": self.seed, "gender": self.gender,
             "years": round(self.years, 1), "tone": looks.TONE_CLASS[self.main_ancestry], "hair": self.hair,
             "beard": round(self.beard, 2), "teeth": round(self.teeth, 2), "yaw": round(self.yaw, 2),
-            "pitch": round(self.pitch, 2), "roll": round(self.roll, 2),
+            "pitch": round(self.pitch, 2), "roll": round(self.roll, 2), "glasses": self.glasses is not None,
+            "blink": round(self.blink, 2), "zoom": round(self.zoom, 2),
         }
 
 
@@ -80,6 +95,7 @@ def sample(group, seed, index, feature_names):
         group=group, seed=seed, index=index, **body,
         **_skin(group, body, rng), **_features(group, feature_names, rng), **_expression(group, rng),
         **_hair(group, body, rng), **_eyes(group, body, rng), **_clothes(group, rng), **_pose(rng),
+        glasses=glasses.sample(rng, group),
     )
 
 
@@ -109,7 +125,9 @@ def _skin(group, body, rng):
     saturation = rng.uniform(0.87, 1.02) * looks.SKIN_SATURATION.get(skin, 1.0)
     if main == "african":  # one dark sheet stands for a wide range of tones
         tone = tone * rng.uniform(1.1, 1.8) * np.array((1.0, 1.02, 0.86))
-    return dict(skin=skin, tone=tuple(tone), saturation=saturation)
+    deep = {"elderly": rng.uniform(0.45, 1.0), "kid": 0.0}.get(group, max(0.0, 1.6 * (body["age"] - 0.5)) * rng.uniform())
+    return dict(skin=skin, tone=tuple(tone), saturation=saturation, blotches=rng.uniform() ** 2,
+                freckles=rng.uniform(0.2, 0.7) if rng.uniform() < 0.12 else 0.0, oil=rng.uniform(0.25, 1.3), wrinkles=deep)
 
 
 def _features(group, names, rng):
@@ -119,9 +137,12 @@ def _features(group, names, rng):
 
 
 def _expression(group, rng):
-    smile = rng.uniform(0.1, 1.0) * (0.6 if group == "kid" else 1.0)
-    teeth = rng.uniform(0.35, 0.45 if group == "kid" else 1.0) if rng.uniform() < 0.4 else 0.0
-    return dict(smile=smile, teeth=teeth, brow_lift=rng.uniform(0, 0.8), blink=rng.uniform(0, 0.15))
+    smile = rng.uniform(0.0, 1.0) * (0.6 if group == "kid" else 1.0)
+    teeth = rng.uniform(0.35, 0.7 if group == "kid" else 1.0) if rng.uniform() < 0.5 else 0.0
+    jaw = rng.uniform() ** 2 if teeth > 0.4 else 0.0
+    blink = 1.0 if rng.uniform() < 0.05 else rng.uniform(0, 0.2)
+    gaze = tuple(np.clip(rng.normal(0, (9, 5)), (-24, -12), (24, 12)))
+    return dict(smile=smile, teeth=teeth, jaw=jaw, brow_lift=rng.uniform(0, 0.8), blink=blink, gaze=gaze)
 
 
 def _hair(group, body, rng):
@@ -129,14 +150,17 @@ def _hair(group, body, rng):
     style = _choose(rng, looks.HAIR[group, body["gender"]])
     if main == "african" and group != "elderly" and rng.uniform() < 0.4:
         style = "afro01" if rng.uniform() < (0.6 if female else 0.25) else "short04"
-    colours = looks.HAIR_COLOURS if main == "caucasian" else looks.HAIR_COLOURS[:2]
+    colours = looks.HAIR_COLOURS if main == "caucasian" else looks.HAIR_COLOURS[:3]
     colour = np.array(_choose(rng, colours))
-    if group == "elderly":
+    if group == "elderly" or rng.uniform() < looks.GREY_SHARE[group]:
         colour = rng.uniform(*looks.GREY_RANGE) * np.array((1.0, 0.98, 0.95))
-    male_beard = not female and group in ("man", "elderly") and rng.uniform() < 0.5
-    return dict(hair=style, hair_colour=tuple(colour * rng.uniform(0.85, 1.2)), hair_mirrored=rng.uniform() < 0.5,
+    beard, zones = 0.0, _choose(rng, looks.BEARDS)
+    if not female and group in ("man", "elderly") and rng.uniform() < 0.65:
+        beard = rng.uniform(0.06, 0.2) if rng.uniform() < 0.3 else rng.uniform(0.4, 1.0)
+        zones = (1.0, 1.0, 1.0) if beard < 0.2 else zones
+    return dict(hair=style, hair_colour=tuple(colour * rng.uniform(0.8, 1.25)), hair_mirrored=rng.uniform() < 0.5,
                 face_opening=rng.uniform(*looks.FACE_OPENING.get(style, (0.0, 0.0))),
-                beard=rng.uniform(0.25, 1.0) if male_beard else 0.0)
+                hair_volume=(rng.uniform(0.99, 1.10), rng.uniform(0.99, 1.10)), beard=beard, beard_zones=zones)
 
 
 def _eyes(group, body, rng):
@@ -149,9 +173,19 @@ def _eyes(group, body, rng):
 def _clothes(group, rng):
     shirt = colorsys.hsv_to_rgb(rng.uniform(), rng.uniform(0.05, 0.75), rng.uniform(0.05, 0.85))
     collar = rng.uniform(5.5, 5.9) if group == "woman" else rng.uniform(5.75, 5.98)
-    return dict(shirt=shirt, collar=collar)
+    suit = rng.uniform() < looks.SUIT_SHARE[group]
+    jacket = colorsys.hsv_to_rgb(rng.uniform(), rng.uniform(0.0, 0.6), rng.uniform() ** 2 * 0.5 + 0.008)
+    tie = colorsys.hsv_to_rgb(rng.uniform(), rng.uniform(0.2, 0.9), rng.uniform(0.02, 0.5))
+    if suit:
+        collar = rng.uniform(5.95, 6.1)
+        if rng.uniform() < 0.6:
+            shirt = tuple(rng.uniform(0.7, 0.95) * np.array((rng.uniform(0.85, 1), rng.uniform(0.92, 1), 1.0)))
+    return dict(shirt=shirt, collar=collar, suit=suit, jacket=jacket,
+                tie=tie if suit and group != "woman" and rng.uniform() < 0.7 else None)
 
 
 def _pose(rng):
-    return dict(yaw=float(np.clip(rng.normal(0, 10), -28, 28)), pitch=rng.normal(0, 4), roll=rng.normal(0, 3),
-                torso_yaw=rng.normal(0, 8), zoom=rng.uniform(0.92, 1.2))
+    yaw, pitch, roll = np.clip(rng.normal(0, (13, 6, 5)), (-35, -20, -15), (35, 20, 15))
+    zoom = rng.uniform(0.88, 1.25) if rng.uniform() < 0.6 else rng.uniform(1.25, 1.7)
+    return dict(yaw=float(yaw), pitch=float(pitch), roll=float(roll), torso_yaw=0.5 * yaw + rng.normal(0, 8), zoom=zoom,
+                off_centre=tuple(rng.uniform(-1, 1, 2) * (0.12, 0.08)), lens=rng.uniform(6, 19))

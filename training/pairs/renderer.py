@@ -13,7 +13,8 @@ from .photo_finish import compose, expose
 
 PHOTO_SAMPLES, CARTOON_SAMPLES = 2, 3  # per side of an output pixel
 KEY_SHADOW_SIZE, SKY_SHADOW_SIZE, SKY_COLUMNS = 512, 160, 4
-REGIONS = {"SKIN": 1, "SHIRT": 2, "MOUTH": 3, "EYEBALL": 4, "HAIR_REGION": 5}  # 0 is the background
+REGIONS = {"SKIN": 1, "SHIRT": 2, "MOUTH": 3, "EYEBALL": 4, "HAIR_REGION": 5, "SPECTACLES": 6, "JACKET": 7, "TIE": 8}  # 0 is the background
+NO_SHADOW = (Kind.BROW, Kind.LASH, Kind.LENS)
 INK_RADIUS = 2  # samples; a line is about 5/3 output pixels wide
 SMOOTH_RADIUS = 4
 TEXTURE_UNITS = {"albedo_map": 0, "mask_map": 1, "key_shadow_map": 2, "sky_shadow_map": 3, "wrinkle_map": 4}
@@ -52,17 +53,17 @@ class Renderer:
         """Both pictures of a person."""
         photo_head = shape.head(self.pack, person)
         landmarks = mesh.landmarks(self.pack, person, photo_head)
-        view, eye = camera.portrait(landmarks, person.zoom)
+        view, eye = camera.portrait(landmarks, person)
         frame = dict(camera=view, eye_position=eye, face_opening=float(person.face_opening), collar=person.collar)
         backdrop = background(person, self.size)
 
-        linear, warmth = self._photo(person, photo_head, landmarks, frame)
+        linear = self._photo(person, photo_head, landmarks, frame)
         if not np.isfinite(linear).all():
             row, column = np.argwhere(~np.isfinite(linear).all(-1))[0]
             raise ShadingError(f"photo of {person.group} {person.index}, seed {person.seed}: "
                                f"not a number at column {column}, row {row}")
         ink = self._cartoon(person, photo_head, frame)
-        photo = compose(expose(linear, warmth), linear[..., 3:], backdrop, person)
+        photo = compose(expose(linear, person), linear[..., 3:], backdrop, person)
         cartoon = ink[..., :3] + backdrop * (1 - ink[..., 3:])
         return Pair(photo, _to_bytes(cartoon), linear[..., 3], ink[..., 3])
 
@@ -73,12 +74,12 @@ class Renderer:
         frame = frame | _face_uniforms(landmarks)
         self.shadows.draw_key(parts, rig.matrix, frame)
         self.shadows.draw_sky(parts, rig.sky_matrix, frame)
-        return self.photo_pass.draw(parts, self.shadows, frame | _photo_uniforms(person, rig)), rig.warmth
+        return self.photo_pass.draw(parts, self.shadows, frame | _photo_uniforms(person, rig))
 
     def _cartoon(self, person, photo_head, frame):
         head = shape.cartoon(self.pack, person, photo_head)
         landmarks = mesh.landmarks(self.pack, person, head)
-        parts = mesh.build(self.pack, person, head)
+        parts = mesh.build(self.pack, person, head, drawn=True)
         direction, matrix = light.cartoon_key(person, landmarks)
         self.stage.upload(parts)
         frame = frame | _face_uniforms(landmarks)
@@ -122,7 +123,7 @@ class ShadowMaps:
 
     def _draw(self, parts, matrix):
         set_uniforms(self.program, camera=matrix)
-        self.stage.draw(self.program, [part for part in parts if part.kind not in (Kind.BROW, Kind.LASH)])
+        self.stage.draw(self.program, [part for part in parts if part.kind not in NO_SHADOW])
 
 
 class PhotoPass:
@@ -241,7 +242,19 @@ def _photo_uniforms(person, rig):
         key_direction=rig.direction, key_colour=rig.colour, key_matrix=rig.matrix, sky_direction=rig.sky_direction,
         sky_colour=rig.sky_colour, sky_matrix=rig.sky_matrix, tone=person.tone, saturation=person.saturation,
         hair_colour=person.hair_colour, brow_colour=brow, shirt_colour=person.shirt, beard=person.beard,
+        freckles=person.freckles, blotches=person.blotches, oil=person.oil, wrinkle=person.wrinkles,
+        jacket_colour=person.jacket, tie_colour=person.tie or person.shirt,
+        **_shared_uniforms(person),
         bald=float(person.hair is None), lip_fade=looks.lip_fade(person), lash_strength=person.lash_strength,
+    )
+
+
+def _shared_uniforms(person):
+    glasses = person.glasses
+    return dict(
+        beard_zones=person.beard_zones, suit=int(person.suit), tied=int(person.tie is not None),
+        frame_colour=glasses.colour if glasses else (0.0, 0.0, 0.0),
+        tint=glasses.tint if glasses else 0.0, glare=glasses.glare if glasses else 0.0,
     )
 
 
@@ -251,6 +264,7 @@ def _cartoon_uniforms(pack, person):
     painted_lips = person.gender == "female" and person.group != "kid"
     return dict(
         skin_colour=colours.skin, hair_colour=colours.hair, brow_colour=colours.brow, shirt_colour=colours.shirt,
+        jacket_colour=colours.jacket, tie_colour=colours.tie, **_shared_uniforms(person),
         iris_colour=colours.iris, lip_colour=colours.lip, beard=person.beard, bald=float(person.hair is None),
         blush=1.0 if person.group in ("kid", "woman") else 0.5, wrinkle=float(person.group == "elderly"),
         lip_amount=0.9 if painted_lips else 0.6, lash_strength=person.lash_strength,

@@ -70,7 +70,8 @@ def _both_sides(weights):
 def _expression(person):
     weights = {
         "mouth-corner-puller": 0.75 * person.smile + 0.35 * person.teeth,
-        "mouth-open": 0.14 * person.teeth,
+        "mouth-open": 0.14 * person.teeth + 0.3 * person.jaw,
+        "mouth-upward-retraction": 0.06 * person.teeth,
         "mouth-elevation": 0.5 * person.teeth,
         "mouth-retraction": 0.3 * person.teeth,
     }
@@ -94,7 +95,7 @@ def _relaxed(person):
     weights = {"mouth-corner-puller": 0.12 * person.smile}
     for side in ("left", "right"):
         weights[f"eyebrows-{side}-inner-up"] = inner
-        weights[f"eye-{side}-closure"] = -0.5 * person.blink
+        weights[f"eye-{side}-closure"] = -0.5 * person.blink if person.blink < 0.5 else 0.0
         weights[f"eye-{side}-slit"] = -0.045 * person.smile
     return {EXPRESSION + name: weight for name, weight in weights.items()}
 

@@ -89,7 +89,13 @@ def test_official_names_and_unused_weights_survive_a_round_trip() -> None:
 
 
 def test_official_fixtures_agree_with_what_they_were_made_from(tmp_path: Path) -> None:
-    official.make(8, 64, 5, tmp_path)
+    official.make("few_shot_face2cartoon", 8, 64, 5, tmp_path)
     worst = official.check(tmp_path)
     assert {name.split()[1] for name in worst} == {"input", "output", "cam_logit", "heatmap", *TAPS}
     assert max(worst.values()) < 1e-4
+
+
+def test_photo2cartoon_fixtures_have_one_group(tmp_path: Path) -> None:
+    official.make("photo2cartoon", 4, 64, 5, tmp_path)
+    worst = official.check(tmp_path)
+    assert {name.split()[0] for name in worst} == {"g0"} and max(worst.values()) < 1e-4

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Dict, List, Optional
 
 from .checkpoint import Checkpoint
-from .evaluate import table
+from .evaluate import split_table, table
 
 _TEXT = """# Model card: {name}
 
@@ -20,11 +20,11 @@ Draws a portrait as a cartoon, as a person of one of the groups {groups}.
 Stored as {kind}. In the branch: {prefixes}, and the group's CAM rows.
 
 ## Data
-Rendered pairs only; no photograph of a real person was used in training. A person is drawn at random
-from the MakeHuman base mesh, targets, skins, hair and eyes, all released as CC0 by the MakeHuman
-community, and rendered twice: with a photograph's shading, and flat with outlines, larger eyes and few
-colours. `training/pairs` makes the pairs and names the assets. The base group is {base}
-({base_pairs} pairs); every other group has {few_pairs}.
+Rendered pairs: a person is drawn at random from the MakeHuman base mesh, targets, skins, hair and eyes, all
+released as CC0 by the MakeHuman community, and rendered twice: with a photograph's shading, and flat with outlines,
+larger eyes and few colours. `training/pairs` makes the pairs and names the assets. The base group is {base}
+({base_pairs:,} pairs); every other group has {few_pairs}.
+{photos}
 
 ## Licence
 The assets are CC0, and so are these weights.
@@ -35,23 +35,65 @@ together, where the losses of the new groups step their branches only. Losses: L
 L1 of gradients, least-squares patch discriminators with CAM and class heads, group from the CAM logits.
 The last run took {steps:,} steps of {batch} + {few_batch} a new group; the weights are a running average.{note}
 
+```sh
+{command}
+```
+
 ## Scores
 On held-out rendered pairs, never trained on. L1 of pictures in [-1, 1]; SSIM of luminance; edge F1 counts
-line pixels within one pixel.
+line pixels within one pixel; rank-1: how often a drawing is nearest to its own target among its whole group; KID:
+distance of the distributions of drawings and targets. Both on features of a small network trained on the training
+pairs' cartoons (`training/toonface/features.py`).
 
 {scores}
 
+L1 by who is drawn, all groups together:
+
+{split}
+
+### Ablation
+{ablation}
+
 ## Limits
-- Faces near the camera, upright, within about 25 degrees of frontal; crop the picture so that the head
-  fills about two thirds of its height. Glasses, hats, hands and strong side light were never seen.
-- Trained on renderings: real photographs come out simpler, and turned heads and open smiles break first.
+- Faces near the camera, within about 30 degrees of frontal and upright; crop the picture so that the head fills half
+  to three quarters of its height. Hats, scarves, hands before the face and profiles were never seen.
+- Trained on renderings: real photographs come out simpler. Strong side light leaves patches of colour on the skin;
+  rimless glasses are lost or leave a smudge; wide open mouths, full beards and curly hair are drawn unevenly.
 - A group is a manner of drawing, chosen by the game. The model does not tell anybody's age or gender.
 - The new groups saw {few_pairs} people each: hair styles and ages beyond those fall back on the base group's.
 """
 
 
-def text(name: str, saved: Checkpoint, scores: Optional[List[Dict[str, Any]]], half: bool, note: str = "") -> str:
-    """The card of a checkpoint; `scores` as `toonface.evaluate --json` writes them; `note` closes its training."""
+NO_PHOTOS = "No photograph of a real person was used in training."
+PHOTOS = """{photos} photographs of real people without cartoons (public domain portraits, not part of the project) were
+used in stage 2: the network learned to draw them alike whatever camera took them, and as the discriminators know
+cartoons. They taught it no likeness of anybody: their targets were its own drawings."""
+COMMAND = """python -m toonface.train --config configs/stage1.toml --data DATA --out RUN/base
+python -m toonface.train --config configs/stage2.toml --data DATA --out RUN/all --init RUN/base/last.pt{photos}"""
+ABLATION = """Stage 2 against simpler ways with the same few pairs and the same budget (`training/configs/ablation.toml`: 64 x 64
+pixels, {pairs} held-out pairs a group).
+
+{table}"""
+
+
+def ablation_text(rows: Optional[List[Dict[str, Any]]]) -> str:
+    """The table as `toonface.ablation --json` writes it."""
+    return ABLATION.format(pairs=rows[0]["pairs"], table=table(rows)) if rows else "Not measured."
+
+
+def text(
+    name: str,
+    saved: Checkpoint,
+    scores: Optional[Dict[str, Any]],
+    ablation: Optional[List[Dict[str, Any]]],
+    half: bool,
+    note: str = "",
+) -> str:
+    """The card of a checkpoint.
+
+    `scores` and `ablation` are what `toonface.evaluate --json` and `toonface.ablation --json` write; `note` closes the
+    part about training.
+    """
     config = saved.config
     trunk, branches = saved.generator.split_state()
     pairs = saved.state["pairs"]
@@ -72,5 +114,9 @@ def text(name: str, saved: Checkpoint, scores: Optional[List[Dict[str, Any]]], h
         batch=config.train.batch,
         few_batch=config.train.few_batch,
         note=f" {note}" if note else "",
-        scores=table(scores) if scores else "Not measured.",
+        scores=table(scores["scores"]) if scores else "Not measured.",
+        split=split_table(scores["split"]) if scores and scores["split"] else "Not measured.",
+        ablation=ablation_text(ablation),
+        photos=PHOTOS.format(photos=saved.state["photos"]) if saved.state.get("photos") else NO_PHOTOS,
+        command=COMMAND.format(photos=" --photos PHOTOS" if saved.state.get("photos") else ""),
     )

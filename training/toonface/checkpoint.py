@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import pickle
 from pathlib import Path
 from typing import Any, Dict, NamedTuple
 
@@ -26,6 +27,17 @@ def groups_of(config: Config) -> int:
     return 1 if config.train.stage == 1 else len(config.data.groups)
 
 
+def same_shape(path: Path, theirs: Config, ours: Config) -> None:
+    """Refuses a checkpoint whose weights do not fit this run. More prefixes in the branch are fine."""
+    for name in ("form", "base_channels"):
+        there, here = getattr(theirs.model, name), getattr(ours.model, name)
+        if there != here:
+            raise ValueError(f"{path}: model.{name} is {there!r}, this run has {here!r}: use the config it was made with")
+    mine, other = groups_of(ours), groups_of(theirs)
+    if other not in (1, mine) and mine != 1:
+        raise ValueError(f"{path}: serves {other} groups, this run {mine}: start from a stage 1 checkpoint")
+
+
 def save(path: Path, config: Config, step: int, state: Dict[str, Any]) -> None:
     """Writes `path` in one move, so that a killed run never leaves half a file."""
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -36,8 +48,11 @@ def save(path: Path, config: Config, step: int, state: Dict[str, Any]) -> None:
 
 def load(path: Path) -> Checkpoint:
     """Reads a checkpoint onto the CPU."""
-    state = torch.load(path, map_location="cpu")
-    config = from_dict(state["config"], path.name)
+    try:
+        state = torch.load(path, map_location="cpu")
+        config = from_dict(state["config"], path.name)
+    except (KeyError, TypeError, pickle.UnpicklingError, RuntimeError, EOFError) as error:
+        raise ValueError(f"{path} is not a checkpoint of this trainer: {error}") from error
     generator = build_generator(config.model, groups_of(config))
     generator.load_state_dict(state["average"])
     return Checkpoint(config, state["step"], generator.eval(), state)

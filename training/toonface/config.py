@@ -43,6 +43,8 @@ class LossConfig:
     edge: float = 10.0  # L1 of the gradients, at full and half size
     line: float = 4.0  # how much more a pixel on a line counts than one on a flat area
     adversarial: float = 0.5
+    consistency: float = 5.0  # real photographs: L1 to what the running average draws of the untouched photograph
+    photo_adversarial: float = 0.2  # real photographs
     group: float = 0.1  # class head: the generator must draw its group
     cam: float = 0.05  # group from the CAM logits
 
@@ -56,6 +58,7 @@ class TrainConfig:
     image_size: int = 128  # pictures of this run
     batch: int = 4  # of the base group
     few_batch: int = 1  # of each other group, in stage 2
+    photo_batch: int = 0  # of real photographs without cartoons (`--photos`), all drawn by one branch a step
     learning_rate: float = 1e-3
     few_learning_rate: float = 5e-4  # branches of the new groups, in stage 2
     final_rate: float = 0.02  # the rate falls along a cosine to this fraction
@@ -63,8 +66,9 @@ class TrainConfig:
     discriminator_channels: int = 24
     discriminator_rate: float = 4e-4
     adversarial_from: int = 0  # first step with the discriminators; their cost is not paid before
+    judge_every: int = 1  # the discriminators learn only every so many steps
     average: float = 0.998  # decay of the running average of the weights
-    bfloat16: bool = False  # convolutions in bfloat16 where the processor has it
+    bfloat16: bool = False  # mixed precision: convolutions in bfloat16 where processor or GPU have it
     threads: int = 1
     seed: int = 1
     sample_every: int = 250

@@ -29,7 +29,13 @@ def pictures_in(folder: Path) -> List[Path]:
 
 def read_bytes(path: Path, size: int) -> Tensor:
     """A picture as uint8 [3, size, size]: resized by area filtering, transparency over white."""
-    picture = Image.open(path)
+    try:
+        picture = Image.open(path)
+        picture.load()
+    except OSError as error:
+        raise ValueError(f"{path} is not a picture that can be read: {error}") from error
+    if picture.width != picture.height:
+        raise ValueError(f"{path} is {picture.width} x {picture.height} pixels: crop it to a square around the head")
     if picture.mode in ("RGBA", "LA", "P"):
         picture = picture.convert("RGBA")
         picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
@@ -52,8 +58,13 @@ def read_picture(path: Path, size: int) -> Tensor:
 def read_pairs(folder: Path, size: int) -> Pairs:
     """All pairs of `folder`/photo and `folder`/cartoon; files pair by name."""
     photos, cartoons = pictures_in(folder / "photo"), pictures_in(folder / "cartoon")
-    if [path.stem for path in photos] != [path.stem for path in cartoons] or not photos:
-        raise ValueError(f"{folder}: photo ({len(photos)}) and cartoon ({len(cartoons)}) do not pair")
+    if not photos and not cartoons:
+        raise ValueError(f"{folder}: no pictures in photo/ and cartoon/ ({', '.join(SUFFIXES)})")
+    if [path.stem for path in photos] != [path.stem for path in cartoons]:
+        names, others = ({path.stem for path in paths} for paths in (photos, cartoons))
+        lost = [f"without a cartoon: {', '.join(sorted(names - others)[:5])}"] if names - others else []
+        lost += [f"without a photo: {', '.join(sorted(others - names)[:5])}"] if others - names else []
+        raise ValueError(f"{folder}: files pair by name; " + ("; ".join(lost) or "a name occurs twice"))
     return Pairs(
         torch.stack([read_bytes(path, size) for path in photos]),
         torch.stack([read_bytes(path, size) for path in cartoons]),

@@ -1,11 +1,12 @@
-"""Scores of a checkpoint on held-out pairs, by group.
+"""Scores of checkpoints on held-out pairs, by group, skin tone and age.
 
-    python -m toonface.evaluate --checkpoint RUN2/last.pt --before RUN1/last.pt --data DATA [--json scores.json]
+    python -m toonface.evaluate --checkpoint RUN2/last.pt --before RUN1/last.pt --data DATA --features RUN/features.pt
+        [--json scores.json] [--sheet scores.png] [--package ../assets/models/toon]
     python -m toonface.evaluate --checkpoint RUN2/last.pt --photos DIR --group man --sheet look.png
 
-The rows are: the photograph itself, the base branch before stage 2 (`--before`), the checkpoint, and the
-checkpoint rounded to f16 as a package stores it. The second form only draws photographs that have no
-cartoon.
+The rows are: the photograph itself, the base branch before stage 2 (`--before`), an older package (`--package`), the
+checkpoint, and the checkpoint rounded to f16 as a package stores it. The second form only draws photographs that have
+no cartoon. Rank-1 and KID compare features of the network of `features.py`.
 """
 
 from __future__ import annotations
@@ -13,65 +14,19 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
-from typing import Any, Dict, List
+from typing import Any, Dict, List, Optional
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
-from . import checkpoint
-from .data import pictures_in, read_pairs, read_picture, to_floats
+from . import checkpoint, features, package, scores
+from .data import Pairs, pictures_in, read_pairs, read_picture, to_floats
 from .groups import Generator
-from .losses import gradients
 from .sheet import write_sheet
 
-LUMA = (0.299, 0.587, 0.114)
-EDGE = 0.25  # least step of luminance, of 2, that counts as a line
-BATCH = 8
-
-
-def luminance(x: Tensor) -> Tensor:
-    """[N, 3, S, S] -> [N, 1, S, S]."""
-    return (x * x.new_tensor(LUMA)[:, None, None]).sum(dim=1, keepdim=True)
-
-
-def l1(picture: Tensor, target: Tensor) -> float:
-    """Mean absolute difference of pictures in [-1, 1]."""
-    return (picture - target).abs().mean().item()
-
-
-def ssim(picture: Tensor, target: Tensor) -> float:
-    """Structural similarity of luminance in [0, 1], 11 x 11 Gaussian window (sigma 1.5)."""
-    line = torch.exp(-(torch.arange(11.0) - 5).square() / (2 * 1.5**2))
-    window = (line[:, None] * line[None])[None, None] / line.sum().square()
-
-    def blur(x: Tensor) -> Tensor:
-        return F.conv2d(x, window)
-
-    a, b = (luminance(picture) + 1) / 2, (luminance(target) + 1) / 2
-    mean_a, mean_b = blur(a), blur(b)
-    var_a = blur(a * a) - mean_a.square()
-    var_b = blur(b * b) - mean_b.square()
-    both = blur(a * b) - mean_a * mean_b
-    c1, c2 = 0.01**2, 0.03**2
-    scores = (2 * mean_a * mean_b + c1) * (2 * both + c2)
-    return (scores / ((mean_a.square() + mean_b.square() + c1) * (var_a + var_b + c2))).mean().item()
-
-
-def edges(x: Tensor) -> Tensor:
-    """Pixels on a line, as 0 or 1 [N, 1, S, S]."""
-    dx, dy = gradients(luminance(x))
-    strength = F.pad(dx.abs(), (0, 1)) + F.pad(dy.abs(), (0, 0, 0, 1))
-    return (strength > EDGE).float()
-
-
-def edge_f1(picture: Tensor, target: Tensor) -> float:
-    """F1 of line pixels, a pixel to either side allowed."""
-    ours, theirs = edges(picture), edges(target)
-    near_ours, near_theirs = (F.max_pool2d(x, 3, 1, 1) for x in (ours, theirs))
-    precision = (ours * near_theirs).sum() / ours.sum().clamp(min=1)
-    recall = (theirs * near_ours).sum() / theirs.sum().clamp(min=1)
-    return (2 * precision * recall / (precision + recall).clamp(min=1e-6)).item()
+BATCH, SHOWN = 8, 10
+AGES = ((0, 18), (18, 40), (40, 60), (60, 120))
+THIS, HALF = "this model", "this model, f16"
 
 
 def draw(generator: Generator, photo: Tensor, group: int) -> Tensor:
@@ -87,36 +42,93 @@ def round_to_half(generator: Generator) -> Generator:
     return generator
 
 
+def measure(picture: Tensor, cartoon: Tensor, network: Optional[features.Features]) -> Dict[str, float]:
+    """All scores of one group's drawings [N, 3, S, S]; rank-1 and KID with a feature network only."""
+    result = {
+        "l1": scores.l1(picture, cartoon).mean().item(),
+        "ssim": scores.ssim(picture, cartoon).mean().item(),
+        "edge_f1": scores.edge_f1(picture, cartoon),
+    }
+    if network:
+        with torch.no_grad():
+            ours, theirs = network(picture), network(cartoon)
+        result |= {"rank_1": scores.rank_1(ours, theirs), "kid": scores.kid(ours, theirs)}
+    return result
+
+
 def table(rows: List[Dict[str, Any]]) -> str:
     """The scores as Markdown."""
-    lines = ["| group | drawn by | pairs | L1 | SSIM | edge F1 |", "|---|---|---|---|---|---|"]
+    lines = ["| group | drawn by | pairs | L1 | SSIM | edge F1 | rank-1 | KID x1000 |", "|---|---|---|---|---|---|---|---|"]
     for row in rows:
-        scores = f"{row['l1']:.4f} | {row['ssim']:.3f} | {row['edge_f1']:.3f}"
-        lines.append(f"| {row['group']} | {row['drawn_by']} | {row['pairs']} | {scores} |")
+        more = f"{row['rank_1']:.2f} | {row['kid']:.1f}" if "kid" in row else "- | -"
+        values = f"{row['l1']:.4f} | {row['ssim']:.3f} | {row['edge_f1']:.3f} | {more}"
+        lines.append(f"| {row['group']} | {row['drawn_by']} | {row['pairs']} | {values} |")
     return "\n".join(lines)
 
 
-def score(arguments: argparse.Namespace) -> None:
-    """Prints the table and writes what else was asked for."""
-    saved = checkpoint.load(arguments.checkpoint)
-    size = saved.config.model.image_size
-    models = {}
+def split_table(split: Dict[str, Dict[str, Any]]) -> str:
+    """L1 by skin tone and by age, as Markdown."""
+    lines = ["| people | pairs | L1 |", "|---|---|---|"]
+    lines += [f"| {name} | {row['pairs']} | {row['l1']:.4f} |" for name, row in split.items()]
+    return "\n".join(lines)
+
+
+def split_by_person(errors: List[Tensor], people: List[List[Dict[str, Any]]]) -> Dict[str, Dict[str, Any]]:
+    """Mean L1 over all groups, by skin tone and by age; what the brief calls fair is seen here."""
+    error, everyone = torch.cat(errors), [line for lines in people for line in lines]
+    chosen = {f"{tone} skin": [line["tone"] == tone for line in everyone] for tone in features.TONES}
+    chosen |= {f"{a} to {b} years": [a <= line["years"] < b for line in everyone] for a, b in AGES}
+    chosen |= {"with glasses": [bool(line.get("glasses")) for line in everyone]}
+    chosen |= {"showing teeth": [line["teeth"] > 0 for line in everyone]}
+    split = {}
+    for name, mask in chosen.items():
+        if any(mask):
+            split[name] = {"pairs": sum(mask), "l1": error[torch.tensor(mask)].mean().item()}
+    return split
+
+
+def read_people(folder: Path, pairs: Pairs) -> Optional[List[Dict[str, Any]]]:
+    """Who is on the pairs, in their order; None for pairs that `pairs.make` did not write."""
+    if not (folder / "meta.jsonl").is_file():
+        return None
+    lines = features.read_meta(folder)
+    people = [lines[int(path.stem)] for path in pictures_in(folder / "photo")]
+    return people if len(people) == len(pairs.photo) else None
+
+
+def models_of(arguments: argparse.Namespace, saved: checkpoint.Checkpoint) -> Dict[str, Generator]:
+    """Who draws, by the name of its row."""
+    models: Dict[str, Generator] = {}
     if arguments.before:
         models["base branch"] = checkpoint.load(arguments.before).generator
-    models["this model"] = saved.generator
-    models["this model, f16"] = round_to_half(checkpoint.load(arguments.checkpoint).generator)
-    rows, pictures = [], []
+    if arguments.package:
+        models["package " + arguments.package.name] = package.read(arguments.package)
+    models[THIS] = saved.generator
+    models[HALF] = round_to_half(checkpoint.load(arguments.checkpoint).generator)
+    return models
+
+
+def score(arguments: argparse.Namespace) -> None:
+    """Prints the tables and writes what else was asked for."""
+    saved = checkpoint.load(arguments.checkpoint)
+    size = saved.config.model.image_size
+    models = models_of(arguments, saved)
+    network = features.load(arguments.features) if arguments.features else None
+    rows, pictures, errors, people = [], [], [], []
     for index, group in enumerate(saved.config.data.groups):
-        pairs = read_pairs(arguments.data / saved.config.data.heldout / group, size)
+        folder = arguments.data / saved.config.data.heldout / group
+        pairs = read_pairs(folder, size)
         photo, cartoon = to_floats(pairs.photo), to_floats(pairs.cartoon)
         drawn = {"photograph": photo, **{name: draw(model, photo, index) for name, model in models.items()}}
         for name, picture in drawn.items():
-            scores = {"l1": l1(picture, cartoon), "ssim": ssim(picture, cartoon), "edge_f1": edge_f1(picture, cartoon)}
-            rows.append({"group": group, "drawn_by": name, "pairs": len(photo), **scores})
-        pictures += [photo[:10], cartoon[:10]] + [drawn[name][:10] for name in models if name != "this model, f16"]
-    print(table(rows))
+            rows.append({"group": group, "drawn_by": name, "pairs": len(photo), **measure(picture, cartoon, network)})
+        errors.append(scores.l1(drawn[THIS], cartoon))
+        people.append(read_people(folder, pairs))
+        pictures += [photo[:SHOWN], cartoon[:SHOWN]] + [drawn[name][:SHOWN] for name in models if name != HALF]
+    split = split_by_person(errors, people) if all(people) else {}
+    print(table(rows) + "\n\n" + split_table(split))
     if arguments.json:
-        arguments.json.write_text(json.dumps(rows, indent=1))
+        arguments.json.write_text(json.dumps({"scores": rows, "split": split}, indent=1))
     if arguments.sheet:
         write_sheet(arguments.sheet, pictures)
 
@@ -126,11 +138,13 @@ def look(arguments: argparse.Namespace) -> None:
     saved = checkpoint.load(arguments.checkpoint)
     groups = saved.config.data.groups
     files = pictures_in(arguments.photos)[: arguments.limit]
+    if not files:
+        raise ValueError(f"{arguments.photos}: no pictures")
     photo = torch.stack([read_picture(path, saved.config.model.image_size) for path in files])
     wanted = groups if arguments.group == "all" else [arguments.group]
     rows = []
-    for start in range(0, len(photo), 10):
-        part = photo[start : start + 10]
+    for start in range(0, len(photo), SHOWN):
+        part = photo[start : start + SHOWN]
         rows += [part] + [draw(saved.generator, part, groups.index(name)) for name in wanted]
     write_sheet(arguments.sheet, rows)
 
@@ -143,16 +157,18 @@ def main() -> None:
     source.add_argument("--data", type=Path, help="folder of the pairs")
     source.add_argument("--photos", type=Path, help="folder of photographs without cartoons, with --sheet")
     parser.add_argument("--before", type=Path, help="with --data: checkpoint before stage 2")
+    parser.add_argument("--package", type=Path, help="with --data: a package to compare with")
+    parser.add_argument("--features", type=Path, help="with --data: network for rank-1 and KID (toonface.features)")
     parser.add_argument("--json", type=Path, help="with --data: write the scores for CARD.md")
     parser.add_argument("--group", default="all", help="with --photos: branch to draw with")
     parser.add_argument("--limit", type=int, default=40, help="with --photos: at most so many")
     arguments = parser.parse_args()
-    if arguments.data:
-        score(arguments)
-    elif arguments.sheet is None:
+    if not arguments.data and arguments.sheet is None:
         parser.error("--photos needs --sheet")
-    else:
-        look(arguments)
+    try:
+        score(arguments) if arguments.data else look(arguments)
+    except (OSError, ValueError) as error:
+        parser.exit(2, f"error: {error}\n")
 
 
 if __name__ == "__main__":

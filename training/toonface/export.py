@@ -45,21 +45,15 @@ def write_official(out: Path, generator: paper.Paper) -> None:
     print(f"cargo run --release --example import_checkpoint -- {out / 'official.safetensors'} {size} --out PACKAGE")
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    source = parser.add_mutually_exclusive_group(required=True)
-    source.add_argument("--checkpoint", type=Path, help="checkpoint of a run")
-    source.add_argument("--random", type=int, metavar="SEED", help="random weights, for tests")
-    parser.add_argument("--config", type=Path, help="with --random: the model and its groups")
-    parser.add_argument("--out", type=Path, required=True, help="folder of the package")
-    parser.add_argument("--name", default="toon", help="name of the model and of its manifest")
-    parser.add_argument("--half", action="store_true", help="store f16")
-    parser.add_argument("--scores", type=Path, help="JSON written by toonface.evaluate, for CARD.md")
-    parser.add_argument("--note", default="", help="a sentence about this training, for CARD.md")
-    parser.add_argument("--reference", type=Path, metavar="DIR", help="write input, output and taps for each group")
-    parser.add_argument("--picture", type=Path, help="input of --reference")
-    arguments = parser.parse_args()
+def card_text(arguments: argparse.Namespace, saved: checkpoint.Checkpoint) -> str:
+    """CARD.md with the scores that were given."""
+    scores = json.loads(arguments.scores.read_text()) if arguments.scores else None
+    ablation = json.loads(arguments.ablation.read_text()) if arguments.ablation else None
+    return card.text(arguments.name, saved, scores, ablation, arguments.half, arguments.note)
 
+
+def export(arguments: argparse.Namespace) -> None:
+    """What the command line asks for. Everything is read before anything is written."""
     if arguments.checkpoint:
         saved = checkpoint.load(arguments.checkpoint)
         settings, generator = saved.config, saved.generator
@@ -72,15 +66,35 @@ def main() -> None:
         write_official(arguments.out, generator)
         return
     groups = settings.data.groups
+    text = card_text(arguments, saved) if arguments.checkpoint else None
     package.write(arguments.out, arguments.name, generator, settings.model, groups, arguments.half)
-    if arguments.checkpoint:
-        scores = json.loads(arguments.scores.read_text()) if arguments.scores else None
-        text = card.text(arguments.name, saved, scores, arguments.half, arguments.note)
+    if text:
         (arguments.out / "CARD.md").write_text(text)
     if arguments.reference:
         stored = config.build_generator(settings.model, len(groups))
         package.read_weights(arguments.out, stored, groups)
         write_reference(arguments.reference, stored, arguments.picture)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--checkpoint", type=Path, help="checkpoint of a run")
+    source.add_argument("--random", type=int, metavar="SEED", help="random weights, for tests")
+    parser.add_argument("--config", type=Path, help="with --random: the model and its groups")
+    parser.add_argument("--out", type=Path, required=True, help="folder of the package")
+    parser.add_argument("--name", default="toon", help="name of the model and of its manifest")
+    parser.add_argument("--half", action="store_true", help="store f16")
+    parser.add_argument("--scores", type=Path, help="JSON written by toonface.evaluate, for CARD.md")
+    parser.add_argument("--ablation", type=Path, help="JSON written by toonface.ablation, for CARD.md")
+    parser.add_argument("--note", default="", help="a sentence about this training, for CARD.md")
+    parser.add_argument("--reference", type=Path, metavar="DIR", help="write input, output and taps for each group")
+    parser.add_argument("--picture", type=Path, help="input of --reference")
+    arguments = parser.parse_args()
+    try:
+        export(arguments)
+    except (OSError, ValueError) as error:
+        parser.exit(2, f"error: {error}\n")
     for file in sorted(arguments.out.iterdir()):
         print(f"{file.stat().st_size:>9} {file.name}")
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
+import tempfile
 from pathlib import Path
 from typing import List, Sequence
 
 import torch
 from safetensors.torch import load_file, save_file
 
-from .config import ModelConfig
+from .config import ModelConfig, build_generator
 from .groups import Generator, State
 
 BRANCH_LIMIT = 100_000
@@ -38,19 +40,27 @@ def _stored(state: State, half: bool) -> State:
 
 
 def write(out: Path, name: str, generator: Generator, model: ModelConfig, groups: Sequence[str], half: bool) -> None:
-    """Writes manifest and weights; a branch beyond `BRANCH_LIMIT` weights is refused."""
+    """Writes manifest and weights; a branch beyond `BRANCH_LIMIT` weights is refused.
+
+    Everything is written beside `out` first and moved when it is whole, so an error leaves an old package as it was.
+    """
     trunk, branches = generator.split_state()
     for group, branch in zip(groups, branches):
         weights = sum(value.numel() for value in branch.values())
         if weights > BRANCH_LIMIT:
             raise ValueError(f"branch of {group}: {weights} weights, more than {BRANCH_LIMIT}")
-    out.mkdir(parents=True, exist_ok=True)
-    (out / f"{name}.cartoon.ron").write_text(manifest(name, model, groups))
-    save_file(_stored(trunk, half), out / "trunk.safetensors")
-    for group, branch in zip(groups, branches):
-        save_file(_stored(branch, half), out / f"{group}.safetensors")
-    for file in out.glob("*.safetensors"):
-        file.chmod(0o644)
+    text = manifest(name, model, groups)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=out.parent, prefix=".package-") as unfinished:
+        folder = Path(unfinished)
+        save_file(_stored(trunk, half), folder / "trunk.safetensors")
+        for group, branch in zip(groups, branches):
+            save_file(_stored(branch, half), folder / f"{group}.safetensors")
+        (folder / f"{name}.cartoon.ron").write_text(text)
+        out.mkdir(exist_ok=True)
+        for file in sorted(folder.iterdir(), key=lambda path: path.suffix == ".ron"):  # the manifest last
+            file.chmod(0o644)
+            file.replace(out / file.name)
 
 
 def read_weights(folder: Path, generator: Generator, groups: Sequence[str]) -> Generator:
@@ -62,3 +72,17 @@ def read_weights(folder: Path, generator: Generator, groups: Sequence[str]) -> G
     branches: List[State] = [floats(folder / f"{group}.safetensors") for group in groups]
     generator.join_state(floats(folder / "trunk.safetensors"), branches)
     return generator.eval()
+
+
+def read(folder: Path) -> Generator:
+    """The generator of a `Lite` package with its weights. Reads manifests as `manifest` writes them."""
+    manifests = sorted(folder.glob("*.cartoon.ron"))
+    if len(manifests) != 1:
+        raise ValueError(f"{folder}: {len(manifests)} manifests (*.cartoon.ron), expected one")
+    text = manifests[0].read_text()
+    shape = re.search(r"Lite\(base_channels: (\d+), image_size: (\d+), branch: \[(.*?)\]", text)
+    if not shape:
+        raise ValueError(f"{manifests[0]}: not a Lite generator")
+    model = ModelConfig("Lite", int(shape[1]), int(shape[2]), re.findall(r'"([^"]+)"', shape[3]))
+    groups = re.findall(r'name: "([^"]+)", weights', text)
+    return read_weights(folder, build_generator(model, len(groups)), groups)

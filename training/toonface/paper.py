@@ -12,6 +12,8 @@ from torch.nn import functional as F
 from .groups import Drawing, Generator, State
 from .layers import EPS, Cam, DecodeBlock, EncodeBlock, Lin, Mlp, average, conv, upsample
 
+# The published forms, by the names of the CAM heads: gap_fc_new has a row a group, gap_fc a single one.
+FEW_SHOT, PHOTO2CARTOON = "_fc_new", "_fc"
 BRANCH = ("stem", "hourglass1", "hourglass4", "head")
 TAPS = {"HourGlass1": "hourglass1", "EncodeBlock4": "encode4", "DecodeBlock4": "decode4", "UpBlock2": "up2"}
 
@@ -186,16 +188,20 @@ def _official_shape(name: str, value: Tensor) -> Tensor:
     return value
 
 
-def to_official(generator: Paper) -> State:
+def to_official(generator: Paper, form: str = FEW_SHOT) -> State:
     """All weights under the names and shapes of a published checkpoint."""
-    named = ((official_name(key), value) for key, value in generator.state_dict().items())
+    if form == PHOTO2CARTOON and generator.groups != 1:
+        raise ValueError(f"photo2cartoon has one group, not {generator.groups}")
+    named = ((official_name(key).replace(FEW_SHOT, form), value) for key, value in generator.state_dict().items())
     return {name: _official_shape(name, value).contiguous() for name, value in named}
 
 
 def from_official(state: State, image_size: int, groups: Optional[int] = None) -> Paper:
     """A generator with the weights of a published checkpoint; sizes are read from the tensors."""
-    groups = groups or state["gap_fc_new.weight"].shape[0]
+    form = FEW_SHOT if f"gap{FEW_SHOT}.weight" in state else PHOTO2CARTOON
+    groups = groups or state[f"gap{form}.weight"].shape[0]
     generator = Paper(state["ConvBlock1.1.weight"].shape[0], image_size, groups)
+    names = {key: official_name(key).replace(FEW_SHOT, form) for key in generator.state_dict()}
     ours = generator.state_dict()
-    generator.load_state_dict({key: state[official_name(key)].reshape(value.shape) for key, value in ours.items()})
+    generator.load_state_dict({key: state[names[key]].reshape(value.shape) for key, value in ours.items()})
     return generator.eval()

@@ -115,7 +115,7 @@ impl Lowering<'_> {
     }
 
     /// The draws of a convolution's pass: its own tiles, and those of the stack that it ends.
-    fn conv_draws(&mut self, spec: &ConvSpec) -> Result<Vec<DrawSpec>, PlanError> {
+    pub(super) fn conv_draws(&mut self, spec: &ConvSpec) -> Result<Vec<DrawSpec>, PlanError> {
         let mut draws = Vec::new();
         if let (Some(stack), Some(sum)) = (&spec.epilogue.stack, spec.epilogue.sum) {
             for (tensor, tiles) in stack.parts.iter().filter(|(_, tiles)| !tiles.is_empty()) {

@@ -18,6 +18,9 @@ pub(super) enum Weights {
     Params { weight: ParamId, bias: Option<ParamId> },
     /// One on the diagonal, of a 1 x 1 kernel: channels are only moved.
     Identity,
+    /// `[in, out, k, k]`, flipped: what a gradient is convolved with.
+    #[cfg(feature = "few_shot")]
+    Transposed { weight: ParamId },
     /// Three 1 x 1 kernels with bias as one: `direct(x) + second(first(x))`.
     Folded { direct: [ParamId; 2], first: [ParamId; 2], second: [ParamId; 2] },
 }
@@ -32,6 +35,8 @@ impl Weights {
     ) -> Result<impl Fn(usize, usize, usize, usize) -> Option<f32> + 's, PlanError> {
         let values = match self {
             Self::Params { weight, .. } => Some(Cow::Borrowed(source.get(weight)?)),
+            #[cfg(feature = "few_shot")]
+            Self::Transposed { weight } => Some(Cow::Owned(transposed(source.get(weight)?, in_channels, kernel))),
             Self::Identity => None,
             Self::Folded { direct, first, second } => {
                 let [direct, first, second] = [source.get(direct[0])?, source.get(first[0])?, source.get(second[0])?];
@@ -49,6 +54,8 @@ impl Weights {
         Ok(match self {
             Self::Params { bias: Some(bias), .. } => Cow::Borrowed(source.get(bias)?),
             Self::Params { bias: None, .. } | Self::Identity => Cow::Borrowed(&[]),
+            #[cfg(feature = "few_shot")]
+            Self::Transposed { .. } => Cow::Borrowed(&[]),
             Self::Folded { direct, first, second } => {
                 let product = sum_of_products(source.get(direct[1])?, source.get(second[0])?, source.get(first[1])?, 1);
                 Cow::Owned(product.iter().zip(source.get(second[1])?).map(|(a, b)| a + b).collect())
@@ -96,6 +103,18 @@ pub(super) fn operands(sources: &[Part]) -> Vec<ConvOperand> {
         }
     }
     operands
+}
+
+/// `[in, out, k, k]` to `[out, in, k, k]`, each kernel turned by half.
+#[cfg(feature = "few_shot")]
+fn transposed(values: &[f32], in_channels: usize, kernel: usize) -> Vec<f32> {
+    let taps = kernel * kernel;
+    let out_channels = values.len() / (in_channels * taps).max(1);
+    let value = |at: usize| {
+        let (o, i, tap) = (at / (in_channels * taps), at / taps % in_channels, at % taps);
+        values[(i * out_channels + o) * taps + taps - 1 - tap]
+    };
+    (0..values.len()).map(value).collect()
 }
 
 /// `direct + second x first` of matrices; `first` has `columns` columns.
@@ -203,6 +222,8 @@ impl Lowering<'_> {
         let mut params: Vec<ParamId> = sources.iter().filter_map(|part| part.scale).collect();
         match weights {
             Weights::Params { weight, .. } => params.push(weight),
+            #[cfg(feature = "few_shot")]
+            Weights::Transposed { weight } => params.push(weight),
             Weights::Identity => {}
             Weights::Folded { direct, first, second } => params.extend([direct, first, second].concat()),
         }

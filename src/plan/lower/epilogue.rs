@@ -70,6 +70,10 @@ impl Lowering<'_> {
 
     /// `head` and `from_head` of `x + from_body(body) + from_head(head(body))`, by `from_body`: one convolution does it all.
     pub(super) fn fold(&self, from_body: NodeId) -> Option<Fold> {
+        // Weights that are trained are packed one by one.
+        if self.is_training() {
+            return None;
+        }
         let graph = self.graph;
         let one = |id: NodeId| match graph.node(id).op {
             Op::Conv2d { kernel: 1, stride: 1, weight, bias: Some(bias) } => Some([weight, bias]),

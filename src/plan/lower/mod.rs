@@ -5,9 +5,13 @@ mod combine;
 mod conv;
 mod conv_weights;
 mod epilogue;
+#[cfg(feature = "few_shot")]
+mod gradient;
 mod norm;
 mod pool;
 mod sources;
+#[cfg(feature = "few_shot")]
+mod training;
 mod vector;
 mod view;
 
@@ -21,6 +25,8 @@ use super::pass::{DrawSpec, PassSpec};
 use super::weights::WeightPacker;
 use super::{Arrangement, PlanError, PlanLimits, PlanOptions, TensorFormat};
 use norm::Statistics;
+#[cfg(feature = "few_shot")]
+pub(super) use training::Lasting;
 use view::NormSource;
 pub(super) use view::{Part, View};
 
@@ -42,6 +48,14 @@ pub(super) struct Lowered<'a> {
     /// The result `output` as RGBA texels.
     pub picture: Option<usize>,
     pub packer: WeightPacker<'a>,
+    /// Tensors with slots of their own that outlive a run.
+    pub pinned: Vec<usize>,
+}
+
+/// The tensors of the input and of the results.
+struct Results {
+    input: usize,
+    outputs: Vec<(String, usize)>,
 }
 
 /// State of the walk over the graph.
@@ -66,56 +80,43 @@ struct Lowering<'a> {
     delayed: HashMap<usize, NodeId>,
     /// Nodes that need no pass of their own though they have no value.
     absorbed: HashSet<usize>,
+    /// What outlives a step of training.
+    #[cfg(feature = "few_shot")]
+    lasting: Option<Lasting>,
 }
 
 /// Lowers the part of a model's graph that the results `outputs` need.
 pub(super) fn lower<'a>(model: &'a Model, options: &PlanOptions) -> Result<Lowered<'a>, PlanError> {
-    let PlanOptions { limits, format, batch, ref outputs, .. } = *options;
-    let graph = &model.graph;
-    let wanted = outputs.iter().map(|name| find_output(graph, name)).collect::<Result<Vec<_>, _>>()?;
-    let alive = reachable(graph, &wanted);
-    let mut users = vec![Vec::new(); graph.nodes().len()];
-    for (i, node) in graph.nodes().iter().enumerate().filter(|(i, _)| alive[*i]) {
-        node.inputs.iter().for_each(|input| users[input.0].push(NodeId(i)));
-    }
-    let mut requested = vec![false; graph.nodes().len()];
-    wanted.iter().for_each(|id| requested[id.0] = true);
+    let wanted = wanted(model, options)?;
+    let mut lowering = Lowering::new(model, options, &wanted);
+    let results = lowering.run(options, &wanted)?;
+    lowering.finish(results)
+}
 
-    let mut lowering = Lowering {
-        graph,
-        limits,
-        format,
-        batch,
-        packer: WeightPacker::new(graph, &model.weights),
-        users,
-        requested,
-        values: vec![None; graph.nodes().len()],
-        tensors: Vec::new(),
-        passes: Vec::new(),
-        statistics: HashMap::new(),
-        instance_norms: HashMap::new(),
-        pools: HashMap::new(),
-        delayed: HashMap::new(),
-        absorbed: HashSet::new(),
-    };
-    let input = lowering.input()?;
-    for i in (0..graph.nodes().len()).filter(|i| alive[*i]) {
-        // Fusion may already have computed a later node.
-        if lowering.values[i].is_none() && !lowering.absorbed.contains(&i) {
-            lowering.node(NodeId(i))?;
-        }
-        if lowering.requested[i] {
-            lowering.plain(NodeId(i))?;
-        }
-    }
-    let mut results = Vec::new();
-    for (name, id) in outputs.iter().zip(&wanted) {
-        results.push((name.clone(), lowering.plain(*id)?));
-    }
-    let output = results.iter().find(|(name, _)| name == "output").map(|(_, tensor)| *tensor);
-    let picture = output.map(|tensor| lowering.picture(tensor)).transpose()?;
-    let Lowering { tensors, passes, packer, .. } = lowering;
-    Ok(Lowered { tensors, passes, input, outputs: results, picture, packer })
+/// The same for a step of training with so many examples to pick from.
+#[cfg(feature = "few_shot")]
+pub(super) fn lower_training<'a>(
+    model: &'a Model,
+    options: &PlanOptions,
+    examples: usize,
+) -> Result<(Lowered<'a>, Lasting), PlanError> {
+    let wanted = wanted(model, options)?;
+    let mut lowering = Lowering::new(model, options, &wanted);
+    lowering.lasting = Some(Lasting { count: examples.max(1), ..Lasting::default() });
+    lowering.refresh()?;
+    let results = lowering.run(options, &wanted)?;
+    lowering.settle_weights();
+    let lasting = lowering.lasting.take().unwrap_or_default();
+    let mut lowered = lowering.finish(results)?;
+    let states = lasting.states.iter().chain(&lasting.examples).map(|(_, tensor)| *tensor);
+    let next = lowered.outputs.iter().filter(|(name, _)| name.starts_with("next.")).map(|(_, tensor)| *tensor);
+    lowered.pinned = states.chain(next).chain([lasting.weights]).collect();
+    Ok((lowered, lasting))
+}
+
+/// The nodes of the results that are asked for.
+fn wanted(model: &Model, options: &PlanOptions) -> Result<Vec<NodeId>, PlanError> {
+    options.outputs.iter().map(|name| find_output(&model.graph, name)).collect()
 }
 
 /// A named result, or any node.
@@ -139,6 +140,72 @@ fn reachable(graph: &Graph, wanted: &[NodeId]) -> Vec<bool> {
 }
 
 impl<'a> Lowering<'a> {
+    fn new(model: &'a Model, options: &PlanOptions, wanted: &[NodeId]) -> Self {
+        let PlanOptions { limits, format, batch, .. } = *options;
+        let graph = &model.graph;
+        let alive = reachable(graph, wanted);
+        let mut users = vec![Vec::new(); graph.nodes().len()];
+        for (i, node) in graph.nodes().iter().enumerate().filter(|(i, _)| alive[*i]) {
+            node.inputs.iter().for_each(|input| users[input.0].push(NodeId(i)));
+        }
+        let mut requested = vec![false; graph.nodes().len()];
+        wanted.iter().for_each(|id| requested[id.0] = true);
+        Self {
+            graph,
+            limits,
+            format,
+            batch,
+            packer: WeightPacker::new(graph, &model.weights),
+            users,
+            requested,
+            values: vec![None; graph.nodes().len()],
+            tensors: Vec::new(),
+            passes: Vec::new(),
+            statistics: HashMap::new(),
+            instance_norms: HashMap::new(),
+            pools: HashMap::new(),
+            delayed: HashMap::new(),
+            absorbed: HashSet::new(),
+            #[cfg(feature = "few_shot")]
+            lasting: None,
+        }
+    }
+
+    /// Walks over the graph; returns the tensors of the input and of the results.
+    fn run(&mut self, options: &PlanOptions, wanted: &[NodeId]) -> Result<Results, PlanError> {
+        let alive = reachable(self.graph, wanted);
+        let input = self.input()?;
+        for i in (0..self.graph.nodes().len()).filter(|i| alive[*i]) {
+            // Fusion may already have computed a later node.
+            if self.values[i].is_none() && !self.absorbed.contains(&i) {
+                self.node(NodeId(i))?;
+            }
+            if self.requested[i] {
+                self.plain(NodeId(i))?;
+            }
+        }
+        let mut outputs = Vec::new();
+        for (name, id) in options.outputs.iter().zip(wanted) {
+            outputs.push((name.clone(), self.plain(*id)?));
+        }
+        Ok(Results { input, outputs })
+    }
+
+    fn finish(mut self, Results { input, outputs }: Results) -> Result<Lowered<'a>, PlanError> {
+        let output = outputs.iter().find(|(name, _)| name == "output").map(|(_, tensor)| *tensor);
+        let picture = output.map(|tensor| self.picture(tensor)).transpose()?;
+        let Self { tensors, passes, packer, .. } = self;
+        Ok(Lowered { tensors, passes, input, outputs, picture, packer, pinned: Vec::new() })
+    }
+
+    /// Whether this is a step of training.
+    fn is_training(&self) -> bool {
+        #[cfg(feature = "few_shot")]
+        return self.lasting.is_some();
+        #[cfg(not(feature = "few_shot"))]
+        false
+    }
+
     /// The picture always has a tensor, used or not: something has to be encoded into it.
     fn input(&mut self) -> Result<usize, PlanError> {
         let found = self.graph.nodes().iter().position(|n| n.op == Op::Input);
@@ -156,6 +223,10 @@ impl<'a> Lowering<'a> {
         }
         let tensor = self.tensor("input", shape)?;
         self.values[index] = Some(View::plain(tensor));
+        #[cfg(feature = "few_shot")]
+        if self.is_training() {
+            self.pick("input", shape, tensor)?;
+        }
         Ok(tensor)
     }
 
@@ -179,6 +250,8 @@ impl<'a> Lowering<'a> {
             Op::Linear { .. } => return self.linear(id),
             Op::Mix { .. } => View::plain(self.mix(id)?),
             Op::CamLogits { .. } => View::plain(self.cam_logits(id)?),
+            #[cfg(feature = "few_shot")]
+            Op::Gradient(_) => return self.gradient(id),
         };
         self.values[id.0] = Some(view);
         Ok(())
@@ -220,6 +293,10 @@ impl<'a> Lowering<'a> {
         if shape.is_vector() {
             return Arrangement::VECTOR;
         }
+        #[cfg(feature = "few_shot")]
+        if self.is_training() {
+            return gradient::arrangement(self.format);
+        }
         self.format.arrangement(shape, self.limits.planes(self.format))
     }
 
@@ -250,6 +327,8 @@ impl<'a> Lowering<'a> {
     }
 
     fn emit(&mut self, label: &str, target: usize, draws: Vec<DrawSpec>) {
+        #[cfg(feature = "few_shot")]
+        let draws = self.with_trained_weights(draws);
         self.passes.push(PassSpec { label: label.to_owned(), target, draws });
     }
 

@@ -33,7 +33,13 @@ impl Lowering<'_> {
     }
 
     /// Writes the means or maxima of a tensor's channels from value `first` of a vector on.
-    fn pool_draw(&self, out: usize, first: usize, (tensor, what): (usize, Reduction), region: Region) -> DrawSpec {
+    pub(super) fn pool_draw(
+        &self,
+        out: usize,
+        first: usize,
+        (tensor, what): (usize, Reduction),
+        region: Region,
+    ) -> DrawSpec {
         let params = ReduceParams { first: first as i32, ..self.reduce_params(out, tensor) };
         let params = ParamBlock::new(&params, &[Some(out), Some(tensor)]);
         let kernel = Kernel::Pool { a: self.layout(tensor).arrangement, what };

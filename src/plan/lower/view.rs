@@ -129,6 +129,11 @@ impl Lowering<'_> {
             return Err(self.unsupported(id, "not a scale"));
         };
         let tensor = self.plain(node.inputs[0])?;
-        Ok(View::part(Part { scale: Some(weight), ..Part::new(tensor) }))
+        let view = View::part(Part { scale: Some(weight), ..Part::new(tensor) });
+        // Weights that are trained are packed one by one.
+        if self.is_training() {
+            return Ok(View::plain(self.materialise(&node.name, node.shape, &view)?));
+        }
+        Ok(view)
     }
 }

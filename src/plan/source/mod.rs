@@ -13,52 +13,84 @@
 
 mod pixel;
 mod planes;
+mod template;
 mod window;
 
+pub use template::{Templates, Written};
 pub(super) use window::WeightRuns;
 
 use super::format::{Arrangement, TensorFormat};
 use super::kernel::{Affine, BIND_A, BIND_B, BIND_C, BIND_D, Kernel};
+use template::fill;
 
-macro_rules! templates {
-    ($($path:literal),* $(,)?) => {
-        /// Path below `shaders/` and text of every template.
-        const TEMPLATES: &[(&str, &str)] =
-            &[$(($path, include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/shaders/", $path)))),*];
-    };
-}
-
-templates![
-    "ops/channel_sum.wgsl",
-    "ops/coefficients.wgsl",
-    "ops/combine.wgsl",
-    "ops/conv.wgsl",
-    "ops/linear.wgsl",
-    "ops/merge.wgsl",
-    "ops/mix.wgsl",
-    "ops/norm.wgsl",
-    "ops/pool.wgsl",
-    "ops/reduce.wgsl",
-    "ops/scale.wgsl",
-];
-
-/// The shader that turns a picture of any size into a tensor that is arranged as `out`.
+/// The shader of this build that turns a picture of any size into a tensor that is arranged as `out`.
 pub fn encode_source(out: &Arrangement) -> String {
-    let template = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/shaders/io/encode.wgsl"));
-    fill(template, out, &planes::targets(out), &write_targets(out))
+    Templates::default().write(&Subject::Encode(*out)).text
 }
 
-/// The shader that turns a tensor that is arranged as `a`, a pixel a texel, into a picture of any size.
+/// The shader of this build that turns a settled picture of the network's size into a tensor that is arranged as `out`.
+pub fn feed_source(out: &Arrangement) -> String {
+    Templates::default().write(&Subject::Feed(*out)).text
+}
+
+/// The shader of this build that lets a picture come to rest.
+pub fn settle_source() -> String {
+    Templates::default().write(&Subject::Settle).text
+}
+
+/// The shader of this build that turns a tensor that is arranged as `a`, a pixel a texel, into a picture of any size.
 pub fn composite_source(a: &Arrangement) -> String {
-    let template = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/shaders/io/composite.wgsl"));
-    fill(template, a, &planes::picture(a), "")
+    Templates::default().write(&Subject::Composite(*a)).text
+}
+
+/// What a shader is written for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Subject {
+    /// A kernel of a plan.
+    Kernel(Kernel),
+    /// A picture of any size to a tensor that is arranged like this.
+    Encode(Arrangement),
+    /// A picture and its past to its history.
+    Settle,
+    /// A history of the network's size to a tensor that is arranged like this.
+    Feed(Arrangement),
+    /// A tensor that is arranged like this, a pixel a texel, to a picture of any size.
+    Composite(Arrangement),
+}
+
+impl Subject {
+    /// The template, below `shaders/`.
+    pub fn file(&self) -> &'static str {
+        match self {
+            Self::Kernel(kernel) => kernel.shader(),
+            Self::Encode(_) => "io/encode.wgsl",
+            Self::Settle => "io/settle.wgsl",
+            Self::Feed(_) => "io/feed.wgsl",
+            Self::Composite(_) => "io/composite.wgsl",
+        }
+    }
+
+    fn write(&self, template: &str) -> Written {
+        match self {
+            Self::Kernel(kernel) => kernel.write(template),
+            Self::Settle => fill(template, &Arrangement::VECTOR, "", ""),
+            Self::Encode(out) | Self::Feed(out) => fill(template, out, &planes::targets(out), &write_targets(out)),
+            Self::Composite(a) => fill(template, a, &planes::picture(a), ""),
+        }
+    }
 }
 
 impl Kernel {
-    /// The shader's text. Its imports are the files in `shaders/lib`.
+    /// The shader's text as this build writes it. Its imports are the files in `shaders/lib`.
     pub fn source(&self) -> String {
-        let path = self.shader();
-        let template = TEMPLATES.iter().find(|(p, _)| *p == path).map_or("", |(_, text)| text);
+        Templates::default().write(&Subject::Kernel(*self)).text
+    }
+
+    fn write(&self, template: &str) -> Written {
+        #[cfg(feature = "few_shot")]
+        if let Self::Gradient(kernel) = self {
+            return kernel.write(template);
+        }
         let one = Arrangement::VECTOR;
         let phases = self.operands().first().map_or(&one, |(_, _, arrangement)| *arrangement);
         fill(template, phases, &self.planes_section(), &self.body_section())
@@ -132,33 +164,14 @@ impl Kernel {
     }
 }
 
-/// A template with its marked places filled in; blocks are repeated for the phases of `each`.
-fn fill(template: &str, each: &Arrangement, planes: &str, body: &str) -> String {
-    let mut text = String::new();
-    let mut lines = template.lines();
-    while let Some(line) = lines.next() {
-        match line.trim().strip_prefix("//@ ") {
-            Some("planes") => text += planes,
-            Some("body") => text += body,
-            Some("each phase") => {
-                let block: Vec<&str> = lines.by_ref().take_while(|line| line.trim() != "//@ end").collect();
-                (0..each.phase_count()).for_each(|p| text += &one_phase(&block, each, p));
-            }
-            _ => {
-                text += line;
-                text.push('\n');
-            }
-        }
+#[cfg(feature = "few_shot")]
+impl super::GradientKernel {
+    fn write(&self, template: &str) -> Written {
+        let operands = self.operands();
+        let loads = operands.iter().map(|(name, first, arrangement)| planes::operand(name, *first, arrangement));
+        let section = loads.collect::<String>() + &planes::targets(&self.out());
+        fill(template, &self.each(), &section, &write_targets(&self.out()))
     }
-    text
-}
-
-fn one_phase(block: &[&str], each: &Arrangement, phase: usize) -> String {
-    let (x, y) = (phase % each.phases[0], phase / each.phases[0]);
-    let numbered = |line: &&str| {
-        line.replace("$p", &phase.to_string()).replace("$x", &x.to_string()).replace("$y", &y.to_string()) + "\n"
-    };
-    block.iter().map(numbered).collect()
 }
 
 /// The components of a quad, by lane.

@@ -1,6 +1,8 @@
 // The cartoon before smoothing and ink: flat paint, one shadow tone, and a region label with view depth.
 #include "cutout.glsl"
 #include "key_shadow.glsl"
+#include "outfit.glsl"
+#include "beard.glsl"
 #include "cartoon_paint.glsl"
 in vec3 position;
 in vec3 normal;
@@ -51,8 +53,11 @@ void main() {
     } else if (kind == LASH) {
         c = vec3(0.09, 0.06, 0.055);
     } else if (kind == TEETH) {
-        c = paint_teeth(texture(albedo_map, uv).rgb);
+        c = paint_teeth();
         label = MOUTH;
+    } else if (kind == GLASSES || kind == LENS) {
+        c = kind == LENS ? paint_lens(uv) : paint_frame();
+        label = SPECTACLES;
     } else if (kind == HAIR) {
         c = hair(n, v, lit_key);
         label = HAIR_REGION;
@@ -60,8 +65,9 @@ void main() {
         c = mix(vec3(0.20, 0.06, 0.06), vec3(0.45, 0.13, 0.12), mouth_open);
         if (mouth_open > 0.5) label = MOUTH; // slits between closed lips are part of the lip line
     } else if (island > 0.5 && height < collar) {
-        c = shirt_colour * mix(0.72, 1.0, lit);
-        label = SHIRT;
+        int cloth = cloth_at(tangent);
+        c = cloth_colour(cloth) * mix(0.72, 1.0, lit);
+        label = cloth == TIE_CLOTH ? TIE : cloth == JACKET_CLOTH ? JACKET : SHIRT;
     } else {
         c = paint_skin(uv, lit, island);
     }

@@ -1,8 +1,8 @@
 // Flat paint of the cartoon, display space. Edges between paints are `step_soft`, about a pixel wide.
 uniform sampler2D mask_map;    // r lips, g scalp, b beard zone, a ink
 uniform sampler2D wrinkle_map;
-uniform vec3 skin_colour, hair_colour, brow_colour, shirt_colour, iris_colour, lip_colour;
-uniform float beard, bald, blush, wrinkle, lip_amount, lash_strength, collar;
+uniform vec3 skin_colour, hair_colour, brow_colour, iris_colour, lip_colour, frame_colour;
+uniform float beard, bald, blush, wrinkle, lip_amount, lash_strength;
 
 const vec3 SKIN_SHADE = vec3(0.85, 0.73, 0.73);
 const vec3 HAIR_SHADE = vec3(0.66, 0.62, 0.68);
@@ -31,10 +31,12 @@ vec3 paint_skin(vec2 at_uv, float lit, float island) {
     c = mix(c, c * vec3(1.02, 0.80, 0.78), 0.8 * blush * blush_at(at_uv));
     c = mix(c, lip_colour * mix(0.84, 1.0, lit), step_soft(0.42, mask.r, 0.12) * lip_amount);
     c = mix(c, hair_colour * mix(0.7, 1.0, lit), step_soft(0.45, mask.g, 0.1) * (1.0 - bald));
-    c = mix(c, mix(c, hair_colour * mix(0.85, 1.0, lit), 0.70), step_soft(0.42, mask.b * beard, 0.08) * (1.0 - mask.r));
+    // A beard is paint with a clear edge whatever its density; a shadow of one is a tint.
+    float growth = mix(0.22, 0.78, step_soft(0.28, beard, 0.08)) * smoothstep(0.0, 0.1, beard);
+    c = mix(c, hair_colour * mix(0.8, 0.95, lit), growth * step_soft(0.42, beard_at(mask.b, at_uv), 0.08) * (1.0 - mask.r));
     float ink = max(step_soft(0.34, mask.a, 0.14), lip_seam(at_uv));
     c = mix(c, c * 0.30 + vec3(0.06, 0.0, 0.0), 0.9 * ink);
-    return mix(c, c * 0.62, step_soft(0.38, texture(wrinkle_map, at_uv).r, 0.14) * wrinkle);
+    return mix(c, c * vec3(0.56, 0.50, 0.50), step_soft(0.30, texture(wrinkle_map, at_uv).r, 0.14) * wrinkle);
 }
 
 // Both irises lie on one sheet; `p` is relative to the nearer one.
@@ -53,8 +55,19 @@ vec3 paint_eye(vec2 at_uv) {
     return mix(c, vec3(1.0), 0.85 * (1.0 - step_soft(1.0, dot(glow, glow), 0.2)));
 }
 
-vec3 paint_teeth(vec3 sheet) {
-    return abs(sheet.r - sheet.g) < 0.16 ? vec3(0.97, 0.96, 0.95) : vec3(0.62, 0.27, 0.28);
+// One white shape: gums and gaps are left out.
+vec3 paint_teeth() {
+    return vec3(0.97, 0.96, 0.95);
+}
+
+vec3 paint_frame() {
+    return 0.85 * pow(frame_colour, vec3(1.0 / 2.2)) + vec3(0.03);
+}
+
+// Sunglasses; `at_uv` is -1 .. 1 over a lens.
+vec3 paint_lens(vec2 at_uv) {
+    float band = step_soft(0.25, at_uv.x + 0.6 * at_uv.y, 0.03) * (1.0 - step_soft(0.6, at_uv.x + 0.6 * at_uv.y, 0.03));
+    return mix(vec3(0.16, 0.15, 0.18), vec3(0.42, 0.43, 0.48), band);
 }
 
 // `shine` and `lit` are 0..1; `strand` is the sheet's blurred value, which gives a few broad locks.

@@ -14,7 +14,7 @@ void main() {
     cover /= float(2 * SMOOTH_RADIUS + 1);
     bool was_hair = region.r == HAIR_REGION, becomes_hair = cover > 0.5;
     // Skin under a parting and eyes keep their place: only the outer outline may grow.
-    if (was_hair == becomes_hair || region.r == EYEBALL || region.r == MOUTH) return;
+    if (was_hair == becomes_hair || region.r == EYEBALL || region.r == MOUTH || region.r == SPECTACLES) return;
     vec4 sum = vec4(0.0);
     vec3 found = vec3(0.0); // label and depth of the new region, count
     for (int j = -SMOOTH_RADIUS; j <= SMOOTH_RADIUS; j++)

@@ -3,6 +3,8 @@
 #include "cutout.glsl"
 #include "dither.glsl"
 #include "key_shadow.glsl"
+#include "outfit.glsl"
+#include "beard.glsl"
 #include "photo_surface.glsl"
 in vec3 position;
 in vec3 normal;
@@ -96,7 +98,9 @@ Surface surface_of(vec4 sheet, vec3 n) {
     if (kind == TEETH) return teeth_surface(sheet.rgb, n);
     if (kind == BROW) return matte_surface(brow_colour * (0.5 + sheet.r), n);
     if (kind == LASH) return matte_surface(vec3(0.012, 0.010, 0.009), n);
-    if (island > 0.5 && island < 1.5 && height < collar) return cloth_surface(position, n, height);
+    if (kind == GLASSES) return frame_surface(n);
+    if (kind == LENS) return lens_surface(n);
+    if (island > 0.5 && island < 1.5 && height < collar) return cloth_surface(position, n, tangent);
     return skin_surface(sheet.rgb, position, uv, n, island);
 }
 
