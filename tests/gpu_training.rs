@@ -10,9 +10,9 @@ use std::sync::Arc;
 
 use bevy::prelude::*;
 use bevy_toonface::ecs::{Picker, TrainingProgress, TrainingRequest};
-use bevy_toonface::model::autodiff::{Scope, Training, TrainingOptions};
-use bevy_toonface::model::{Generator, Model, Tensor};
-use common::reference::{Array, Given, evaluate_batch};
+use bevy_toonface::model::autodiff::{Scope, TARGET, Training, TrainingOptions};
+use bevy_toonface::model::{Generator, Model, Tensor, TensorFile, import_checkpoint};
+use common::reference::{Array, Given, evaluate, evaluate_batch};
 use common::training::{examples, given};
 use gpu::headless::run_until;
 use gpu::{EIGHT_PLANES, LIMIT, Lab, RGBA, WEBGL2};
@@ -149,21 +149,39 @@ fn lite(branch: &[&str]) -> Model {
     common::random_model(Generator::Lite { base_channels: 4, image_size: 64, branch }, 2, 5)
 }
 
-/// The weights after some steps with changing batches, within a tenth of a step's length.
+/// The weights after some steps with changing batches.
 fn check_steps(model: &Model, scope: Scope, steps: usize) {
     let options = TrainingOptions { scope, steps, anchor: 0.1, ..TrainingOptions::default() };
     let training = Arc::new(Training::new(model, 1, &options).expect("a training"));
     let examples = examples(&training, 3, 5);
     let Some(trained) = train(&EIGHT_PLANES, &training, &examples, 2, steps) else { return };
-    let (losses, expected) = reference(&training, &examples, 2, steps);
+    let (losses, last) = reference(&training, &examples, 2, steps);
     println!("{:?} for {losses:?}", trained.losses);
     for (got, expected) in trained.losses.iter().zip(&losses) {
         assert!((f64::from(*got) - expected).abs() <= 1e-4 * expected, "{got} for {expected}");
     }
-    let (got, expected) = (&trained.taps["next.weights"], &expected["next.weights"].data);
-    let error = got.iter().zip(expected).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
-    println!("{scope:?}: {} weights, largest error {error:.1e}", got.len());
-    assert!(error <= 1e-4, "{error:.1e}");
+    let gradient = last["gradient"].data.clone();
+    compare_weights(&training, &trained.taps["next.weights"], &last["next.weights"].data, &gradient);
+}
+
+/// Within 1e-4, which is a tenth of a step. Adam divides by the gradient's size: where there is no gradient but for
+/// rounding, the step goes wherever rounding goes, and only its length can be told.
+fn compare_weights(training: &Training, got: &[f64], expected: &[f64], gradient: &[f64]) {
+    let largest = gradient.iter().fold(0.0, |most: f64, g| most.max(g.abs()));
+    let (mut worst, mut undecided) = (0.0, 0);
+    for i in 0..got.len() {
+        let error = (got[i] - expected[i]).abs();
+        if gradient[i].abs() > 1e-7 * largest {
+            worst = f64::max(worst, error);
+        } else {
+            undecided += usize::from(error > 1e-4);
+            assert!(error <= 4e-3, "weight {i}: {} for {}", got[i], expected[i]);
+        }
+    }
+    println!("{} weights, largest error {worst:.1e}, {undecided} that rounding moves", got.len());
+    let paths: Vec<&str> = training.weights.iter().map(|w| w.path.as_str()).collect();
+    assert!(worst <= 1e-4, "{worst:.1e} in {paths:?}");
+    assert!(undecided * 10 <= got.len(), "{undecided} of {} weights go where rounding goes", got.len());
 }
 
 #[test]
@@ -173,5 +191,86 @@ fn steps_of_the_output_branch() {
 
 #[test]
 fn steps_of_the_whole_branch() {
-    check_steps(&lite(&["stem", "cam.conv", "style", "decode4.norm2", "head"]), Scope::Branch, 2);
+    // Not the maps of the contents, which are averages of normed channels: zero, and so are gradients but for rounding.
+    let maps = ["decode4.norm2.style_gamma", "decode4.norm2.style_beta"];
+    let branch = [&["stem", "cam.conv", "style", "up1", "head"], &maps[..]].concat();
+    check_steps(&lite(&branch), Scope::Branch, 1);
+}
+
+/// Two examples: photograph and target are input and output of two groups' fixtures.
+fn fixture_examples(training: &Training, model: &Model, folder: &str) -> Vec<Example> {
+    let [first, second] = ["g0", "g1"].map(|name| common::fixture(&format!("{folder}/{name}.safetensors")));
+    let pairs = [(&first, &second), (&second, &first)];
+    let example = |(photo, target): (&TensorFile, &TensorFile)| {
+        let photo = common::take(photo, "input");
+        let values = evaluate(&model.graph, &model.weights, 0, photo);
+        let tensor = |name: &String| match name.as_str() {
+            TARGET => common::take(target, "output").clone(),
+            name => values.nodes[name].clone(),
+        };
+        training.examples.iter().map(|name| (name.clone(), tensor(name))).collect()
+    };
+    pairs.map(example).to_vec()
+}
+
+/// A step on the device against PyTorch's: `after` has the branch after PyTorch's step.
+fn check_torch(model: &Model, folder: &str, scope: Scope, loss: f32, after: &TensorFile) {
+    let options = TrainingOptions { scope, ..TrainingOptions::default() };
+    let training = Arc::new(Training::new(model, 0, &options).expect("a training"));
+    let examples = fixture_examples(&training, model, folder);
+    for lab in [&EIGHT_PLANES, &RGBA] {
+        let Some(trained) = train(lab, &training, &examples, 2, 1) else { return };
+        println!("{folder} {scope:?}, {}: loss {} for {loss}", lab.name(), trained.losses[0]);
+        assert!((trained.losses[0] - loss).abs() <= 1e-5, "{} for {loss}", trained.losses[0]);
+        let expected = training.weights.iter().flat_map(|weight| {
+            let tensor = after.get(&weight.path, &weight.dims).unwrap_or_else(|e| panic!("{e}"));
+            tensor.data.iter().map(|v| f64::from(*v))
+        });
+        let expected: Vec<f64> = expected.collect();
+        compare_weights(&training, &trained.taps["next.weights"], &expected, &trained.taps["gradient"]);
+        let start = training.states[0].start.iter().map(|v| f64::from(*v)).collect::<Vec<f64>>();
+        let moved = expected.iter().zip(&start).filter(|(a, b)| (*a - *b).abs() > 5e-4).count();
+        assert!(moved * 2 > expected.len(), "PyTorch moved {moved} of {} weights", expected.len());
+    }
+}
+
+fn check_torch_lite(scope: Scope, name: &str) {
+    let model = Model::load(&common::fixture_path("lite/tiny.cartoon.ron")).expect("a package");
+    let mut after = common::fixture(&format!("few_shot/{name}.safetensors"));
+    let loss = after.tensors.remove("loss").expect("a loss").data[0];
+    let unchanged = model.weights.branches[0].tensors.clone();
+    unchanged.into_iter().for_each(|(path, tensor)| {
+        after.tensors.entry(path).or_insert(tensor);
+    });
+    check_torch(&model, "lite", scope, loss, &after);
+}
+
+fn check_torch_paper(scope: Scope, name: &str) {
+    let mut checkpoint = common::fixture("golden/weights.safetensors");
+    let model = import_checkpoint(&checkpoint, 8, 64).expect("a checkpoint");
+    let mut changed = common::fixture(&format!("few_shot/{name}.safetensors"));
+    let loss = changed.tensors.remove("loss").expect("a loss").data[0];
+    checkpoint.tensors.extend(changed.tensors);
+    let after = import_checkpoint(&checkpoint, 8, 64).expect("a checkpoint").weights.branches.remove(0);
+    check_torch(&model, "golden", scope, loss, &after);
+}
+
+#[test]
+fn a_step_of_the_output_branch_of_lite_is_pytorchs() {
+    check_torch_lite(Scope::Output, "lite_output");
+}
+
+#[test]
+fn a_step_of_the_whole_branch_of_lite_is_pytorchs() {
+    check_torch_lite(Scope::Branch, "lite_branch");
+}
+
+#[test]
+fn a_step_of_the_output_branch_of_paper_is_pytorchs() {
+    check_torch_paper(Scope::Output, "paper_output");
+}
+
+#[test]
+fn a_step_of_the_whole_branch_of_paper_is_pytorchs() {
+    check_torch_paper(Scope::Branch, "paper_branch");
 }

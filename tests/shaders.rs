@@ -210,12 +210,16 @@ fn outputs() -> BTreeSet<Arrangement> {
     inputs().into_iter().map(|input| Arrangement { phases: [1, 1], ..input }).collect()
 }
 
+/// Shaders of a camera's view.
+const VIEWS: [&str; 2] = ["io/capture.wgsl", "io/overlay.wgsl"];
+
 #[test]
 fn the_shaders_of_the_picture_compose_and_validate() {
     let mut shaders = Shaders::new();
     let files: BTreeSet<String> = wgsl_files("io").iter().map(|file| shown(file)).collect();
-    let tested = ["io/composite.wgsl", "io/encode.wgsl", "io/feed.wgsl", "io/settle.wgsl"];
-    assert_eq!(files, tested.map(String::from).into(), "all are tested here");
+    let pictures = ["io/composite.wgsl", "io/encode.wgsl", "io/feed.wgsl", "io/settle.wgsl"];
+    let tested: Vec<_> = pictures.into_iter().chain(VIEWS).collect();
+    assert_eq!(files, tested.into_iter().map(String::from).collect(), "all are tested here or with the views");
     let settle = settle(&mut shaders);
     assert_eq!(written(&settle), [4]);
     for input in inputs() {
@@ -232,6 +236,30 @@ fn the_shaders_of_the_picture_compose_and_validate() {
         for defs in std::iter::once(vec![]).chain(defs.iter().map(|def| vec![def.as_str()])) {
             let module = shaders.compose_text("io/composite.wgsl", &composite_source(&output), &defs);
             validate(&module, &format!("composite {output}"));
+        }
+    }
+}
+
+#[test]
+fn the_shaders_of_a_view_compose_validate_and_bind_a_uniform_and_a_texture() {
+    let mut shaders = Shaders::new();
+    for file in VIEWS {
+        let path = shader_folder().join(file);
+        let source = read(&path);
+        let defs = header_defs(&path);
+        assert_eq!(defs, ["SRGB_VIEW", "OKLAB_VIEW"], "{file}");
+        for defs in std::iter::once(vec![]).chain(defs.iter().map(|def| vec![def.as_str()])) {
+            let module = shaders.compose_text(file, &source, &defs);
+            validate(&module, &format!("{file} {defs:?}"));
+            assert_eq!(written(&module), [4], "{file}");
+            let bindings = module.global_variables.iter().filter_map(|(_, v)| v.binding);
+            let found: BTreeSet<(u32, u32)> = bindings.map(|b| (b.group, b.binding)).collect();
+            assert_eq!(found, BTreeSet::from([(0, BIND_PARAMS), (0, 1)]), "{file}");
+            let (found, size) = members(&module, params_type(&module));
+            let (mut expected, rust_size) = private_twin("src/gpu/view/uniform.rs", "RegionUniform");
+            expected.insert("pad".into(), rust_size - 8);
+            assert_eq!((found, size), (expected, rust_size), "{file}");
+            assert!(size % 16 == 0 && size <= 256, "{file}: {size} bytes");
         }
     }
 }

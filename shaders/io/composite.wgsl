@@ -33,7 +33,7 @@ fn fragment(@builtin(position) position: vec4<f32>) -> @location(0) vec4<f32> {
 #ifdef NO_SOURCE
     return vec4<f32>(decode_srgb(toon), 1.0);
 #else
-    let original = textureLoad(source, vec2<i32>(position.xy), 0);
+    let original = textureLoad(source, picture.first + vec2<i32>(position.xy), 0);
     return vec4<f32>(decode_srgb(mix(encode_srgb(original.rgb), toon, picture.strength)), original.a);
 #endif
 }

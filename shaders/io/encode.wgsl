@@ -13,7 +13,7 @@
 // A pixel over white, encoded. Outside the picture is white.
 fn pixel(at: vec2<i32>) -> vec3<f32> {
     let inside = all(at >= vec2<i32>(0)) && all(at < picture.size);
-    let texel = textureLoad(source, clamp(at, vec2<i32>(0), picture.size - 1), 0);
+    let texel = textureLoad(source, picture.first + clamp(at, vec2<i32>(0), picture.size - 1), 0);
     let matted = mix(vec3<f32>(1.0), encode_srgb(texel.rgb), clamp(texel.a, 0.0, 1.0));
     return select(vec3<f32>(1.0), matted, inside);
 }

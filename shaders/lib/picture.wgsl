@@ -19,8 +19,8 @@ struct Picture {
     item: i32,
     // Columns and rows of pixels in a texel of the tensor.
     block: vec2<i32>,
-    // Unused: WebGL2 binds whole multiples of 16 bytes only.
-    end: vec2<i32>,
+    // First pixel of the picture in its image, which may hold others beside it.
+    first: vec2<i32>,
 }
 
 // The taps of one axis: first index, count, step between them, and what their weights are computed from.

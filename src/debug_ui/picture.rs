@@ -1,6 +1,6 @@
 //! The tab Picture: the entity's picture and its cartoon, one sliding over the other, and the class attention.
 
-use bevy::math::UVec2;
+use bevy::math::{URect, UVec2};
 use bevy_egui::egui::{
     self, Align2, Color32, CornerRadius, CursorIcon, FontId, Pos2, Rect, Response, RichText, Sense, Slider, TextureId,
     Ui, Vec2, pos2, vec2,
@@ -10,13 +10,13 @@ use super::scene::Row;
 use super::state::{Attention, Divider};
 use super::style::{self, cell, weak};
 
-/// The part of a texture that is shown: all of it.
-const WHOLE: Rect = Rect { min: Pos2::ZERO, max: pos2(1.0, 1.0) };
+/// All of a texture.
+pub(super) const WHOLE: Rect = Rect { min: Pos2::ZERO, max: pos2(1.0, 1.0) };
 
 /// What there is to be shown of an entity.
 pub(super) struct Pair {
-    /// Its picture, if it is an image that can be shown; its cartoon.
-    pub original: Option<TextureId>,
+    /// Its picture, if it is an image that can be shown, and the part of it that becomes the cartoon.
+    pub original: Option<(TextureId, Rect)>,
     pub cartoon: Option<TextureId>,
     /// In pixels.
     pub size: UVec2,
@@ -67,13 +67,14 @@ pub(super) fn compare(ui: &mut Ui, pair: &Pair, side: f32, heat: Option<TextureI
     painter.rect_filled(square, CornerRadius::ZERO, Color32::from_rgb(0x10, 0x12, 0x16));
     // Without a picture of its own, the cartoon is all there is.
     let at = if pair.original.is_some() { *divider } else { 0.0 };
-    for (texture, from, to) in [(pair.original, 0.0, at), (pair.cartoon, at, 1.0)] {
+    let cartoon = pair.cartoon.map(|cartoon| (cartoon, WHOLE));
+    for (texture, from, to) in [(pair.original, 0.0, at), (cartoon, at, 1.0)] {
         let part = |rect: Rect| {
             let x = |t: f32| egui::lerp(rect.left()..=rect.right(), t);
             Rect::from_min_max(pos2(x(from), rect.top()), pos2(x(to), rect.bottom()))
         };
-        if let Some(texture) = texture.filter(|_| from < to) {
-            painter.image(texture, part(picture), part(WHOLE), Color32::WHITE);
+        if let Some((texture, shown)) = texture.filter(|_| from < to) {
+            painter.image(texture, part(picture), part(shown), Color32::WHITE);
         }
     }
     if let Some(heat) = heat {
@@ -91,6 +92,15 @@ pub(super) fn compare(ui: &mut Ui, pair: &Pair, side: f32, heat: Option<TextureI
         tag(&painter, picture.right_bottom(), Align2::RIGHT_BOTTOM, "cartoon");
     }
     response
+}
+
+/// A rectangle of an image in parts of the image's size.
+pub(super) fn part(pixels: URect, size: UVec2) -> Rect {
+    let corner = |at: UVec2| {
+        let at = at.as_vec2() / size.max(UVec2::ONE).as_vec2();
+        pos2(at.x, at.y)
+    };
+    Rect::from_min_max(corner(pixels.min), corner(pixels.max))
 }
 
 /// A word in a corner of the picture, readable whatever is below it.
@@ -177,8 +187,8 @@ mod tests {
     }
 
     fn pair(width: u32, height: u32) -> Pair {
-        let texture = Some(TextureId::User(0));
-        Pair { original: texture, cartoon: texture, size: UVec2::new(width, height) }
+        let texture = TextureId::User(0);
+        Pair { original: Some((texture, WHOLE)), cartoon: Some(texture), size: UVec2::new(width, height) }
     }
 
     #[test]
@@ -188,6 +198,13 @@ mod tests {
         assert!(near(drag(&pair(64, 64), 0.1, 1.7), 1.0), "beyond the edge is the edge");
         // A tall picture takes the middle half of the square.
         assert!(near(drag(&pair(32, 64), 0.5, 0.375), 0.25));
+    }
+
+    #[test]
+    fn a_part_of_an_image_is_a_part_of_its_size() {
+        let rect = part(URect::new(32, 0, 64, 16), UVec2::new(128, 64));
+        assert_eq!(rect, Rect::from_min_max(pos2(0.25, 0.0), pos2(0.5, 0.25)));
+        assert!(part(URect::new(0, 0, 1, 1), UVec2::ZERO).is_finite());
     }
 
     #[test]

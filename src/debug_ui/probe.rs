@@ -5,7 +5,7 @@ use bevy::prelude::*;
 use super::reader::{LayerReader, Read};
 use super::stats::Stats;
 use crate::ecs::{
-    Cartoon, CartoonGroup, CartoonModel, CartoonSource, CartoonStatus, CartoonTensors, DefaultCartoonModel,
+    Cartoon, CartoonGroup, CartoonModel, CartoonSource, CartoonStatus, CartoonTensors, CartoonView, DefaultCartoonModel,
 };
 use crate::model::{Graph, NodeId, Tensor};
 
@@ -132,6 +132,7 @@ type Probed = (
     Option<&'static Cartoon>,
     Option<&'static CartoonSource>,
     Option<&'static CartoonStatus>,
+    Option<&'static CartoonView>,
 );
 
 /// Goes on with all probes.
@@ -142,7 +143,7 @@ pub(super) fn run_probes(
     default_model: Option<Res<DefaultCartoonModel>>,
     mut commands: Commands,
 ) {
-    for (entity, mut probe, mut report, group, cartoon, source, status) in &mut probes {
+    for (entity, mut probe, mut report, group, cartoon, source, status, view) in &mut probes {
         let (Some(group), Some(cartoon), Some(source)) = (group, cartoon, source) else {
             *report = ProbeReport::Failed("the entity has no cartoon".into());
             commands.entity(entity).try_remove::<NanProbe>();
@@ -167,7 +168,7 @@ pub(super) fn run_probes(
         };
         let Some(reader) = *current else {
             report.set_if_neq(ProbeReport::Reading { read: graph.nodes().len() - left, of: graph.nodes().len() });
-            let read = Read::new(group, cartoon, source, names.clone());
+            let read = Read::new(group, cartoon, source, view, names.clone());
             *current = Some(read.spawn(entity, &mut commands));
             continue;
         };

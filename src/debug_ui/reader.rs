@@ -3,7 +3,7 @@
 
 use bevy::prelude::*;
 
-use crate::ecs::{Cartoon, CartoonGroup, CartoonSource, CartoonTaps, UpdateRate};
+use crate::ecs::{Cartoon, CartoonGroup, CartoonSource, CartoonTaps, CartoonView, UpdateRate};
 
 /// Updates a second of a reader whose cartoon is drawn again and again: reading back is slow.
 const LIVE_RATE: f32 = 2.0;
@@ -26,8 +26,16 @@ pub(super) struct Read {
 
 impl Read {
     /// What reads the layers `names` of a cartoon.
-    pub fn new(group: &CartoonGroup, cartoon: &Cartoon, source: &CartoonSource, names: Vec<String>) -> Self {
+    pub fn new(
+        group: &CartoonGroup,
+        cartoon: &Cartoon,
+        source: &CartoonSource,
+        view: Option<&CartoonView>,
+        names: Vec<String>,
+    ) -> Self {
         let update = match cartoon.update {
+            // What a camera draws changes unseen.
+            _ if view.is_some() => UpdateRate::PerSecond(LIVE_RATE),
             UpdateRate::OnChange | UpdateRate::Once => UpdateRate::OnChange,
             UpdateRate::Always => UpdateRate::PerSecond(LIVE_RATE),
             UpdateRate::PerSecond(rate) => UpdateRate::PerSecond(rate.min(LIVE_RATE)),
@@ -35,7 +43,7 @@ impl Read {
         Self {
             group: group.clone(),
             cartoon: Cartoon { strength: 1.0, update, ..cartoon.clone() },
-            source: source.clone(),
+            source: picture(source, view),
             taps: CartoonTaps { names },
         }
     }
@@ -45,6 +53,15 @@ impl Read {
         let Self { group, cartoon, source, taps } = self;
         let name = Name::new(format!("layers of {of}"));
         commands.spawn((LayerReader { of }, name, source, cartoon, taps, group)).id()
+    }
+}
+
+/// What the network sees: the picture of an entity, or of a camera the region of its view that is captured for it.
+pub(super) fn picture(source: &CartoonSource, view: Option<&CartoonView>) -> CartoonSource {
+    match view {
+        None => source.clone(),
+        Some(view) if view.picture == Handle::default() => CartoonSource::None,
+        Some(view) => CartoonSource::Image(view.picture.clone()),
     }
 }
 
@@ -63,7 +80,7 @@ mod tests {
             (UpdateRate::PerSecond(0.5), UpdateRate::PerSecond(0.5)),
         ] {
             let cartoon = Cartoon { update, strength: 0.3, ..default() };
-            let read = Read::new(&group, &cartoon, &CartoonSource::None, vec!["heatmap".into()]);
+            let read = Read::new(&group, &cartoon, &CartoonSource::None, None, vec!["heatmap".into()]);
             assert_eq!((read.cartoon.update, read.cartoon.strength), (expected, 1.0));
             assert_eq!((read.group, read.taps.names), (group.clone(), vec!["heatmap".to_owned()]));
         }

@@ -84,6 +84,7 @@ fn word(status: &CartoonStatus) -> &'static str {
     match status {
         CartoonStatus::Loading => "loading",
         CartoonStatus::Ready => "ready",
+        CartoonStatus::Idle(_) => "idle",
         CartoonStatus::Running { .. } => "running",
         CartoonStatus::Failed(_) => "failed",
     }
@@ -92,7 +93,7 @@ fn word(status: &CartoonStatus) -> &'static str {
 /// The colour of a status.
 pub(super) fn color(status: &CartoonStatus) -> Color32 {
     match status {
-        CartoonStatus::Loading | CartoonStatus::Ready => style::WAIT,
+        CartoonStatus::Loading | CartoonStatus::Ready | CartoonStatus::Idle(_) => style::WAIT,
         CartoonStatus::Running { .. } => style::GOOD,
         CartoonStatus::Failed(_) => style::BAD,
     }

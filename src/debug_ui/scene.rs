@@ -6,10 +6,10 @@ use bevy::ecs::system::SystemParam;
 use bevy::prelude::*;
 
 use super::probe::ProbeReport;
-use super::reader::LayerReader;
+use super::reader::{LayerReader, picture};
 use crate::ecs::{
     Cartoon, CartoonBudget, CartoonGroup, CartoonModel, CartoonOutput, CartoonSource, CartoonStatus, CartoonTensors,
-    DefaultCartoonModel, UpdateRate,
+    CartoonView, DefaultCartoonModel, UpdateRate,
 };
 use crate::gpu::{CartoonChains, CartoonCounters, CartoonProfiling, ChainInfo};
 use crate::model::Model;
@@ -25,6 +25,7 @@ pub(super) struct Row {
     pub status: CartoonStatus,
     /// `None` until it has loaded.
     pub model: Option<Arc<Model>>,
+    /// What the network sees.
     pub source: CartoonSource,
     pub output: Handle<Image>,
     pub probe: Option<ProbeReport>,
@@ -50,6 +51,7 @@ type Cartoons = (
     &'static CartoonSource,
     &'static CartoonOutput,
     Option<&'static ProbeReport>,
+    Option<&'static CartoonView>,
 );
 
 /// Entities in the order in which they were made, as far as their numbers tell.
@@ -86,7 +88,7 @@ impl SceneParams<'_, '_> {
 
     fn row(
         &self,
-        (entity, name, group, cartoon, status, source, output, probe): <Cartoons as bevy::ecs::query::QueryData>::Item<
+        (entity, name, group, cartoon, status, source, output, probe, view): <Cartoons as bevy::ecs::query::QueryData>::Item<
             '_,
             '_,
         >,
@@ -101,7 +103,7 @@ impl SceneParams<'_, '_> {
             update: cartoon.update,
             status: status.clone(),
             model: handle.and_then(|handle| self.models.get(handle)).map(|model| model.model.clone()),
-            source: source.clone(),
+            source: picture(source, view),
             output: output.image.clone(),
             probe: probe.cloned(),
         }

@@ -11,7 +11,7 @@ use super::reader::{LayerReader, Read};
 use super::scene::{Row, Scene, SceneParams, order};
 use super::state::{CartoonPanel, LayerKey, PanelState, PanelTab};
 use super::{layers, memory, picture, plan, rows, style, time};
-use crate::ecs::{Cartoon, CartoonGroup, CartoonSource, CartoonStatus, CartoonTaps};
+use crate::ecs::{Cartoon, CartoonGroup, CartoonSource, CartoonStatus, CartoonTaps, CartoonView};
 use crate::gpu::{CartoonProfiling, is_showable};
 
 /// Width of the panel in points.
@@ -56,22 +56,28 @@ pub(super) fn draw(
 /// The images of an entity.
 struct Showable {
     images: Vec<AssetId<Image>>,
-    has_original: bool,
+    /// The part of the picture that becomes the cartoon, in parts of its size; `None` without a picture.
+    part: Option<egui::Rect>,
     size: UVec2,
 }
 
 impl Showable {
     fn of(row: &Row, images: &Assets<Image>) -> Self {
         let showable = |handle: &Handle<Image>| images.get(handle).is_some_and(is_showable).then(|| handle.id());
-        let original = if let CartoonSource::Image(image) = &row.source { showable(image) } else { None };
+        let (original, part) = match &row.source {
+            CartoonSource::Image(image) => (showable(image), None),
+            CartoonSource::Part(image, part) => (showable(image), images.get(image).map(|image| (*part, image.size()))),
+            CartoonSource::None | CartoonSource::Tensor(_) => (None, None),
+        };
+        let part = part.map_or(picture::WHOLE, |(part, size)| picture::part(part, size));
         let output = Some(&row.output).filter(|output| **output != Handle::default()).and_then(showable);
         let size = images.get(&row.output).map_or(UVec2::ONE, Image::size);
-        Self { images: original.into_iter().chain(output).collect(), has_original: original.is_some(), size }
+        Self { images: original.into_iter().chain(output).collect(), part: original.map(|_| part), size }
     }
 
     fn pair(&self, ids: &[egui::TextureId]) -> Pair {
         let mut ids = ids.iter().copied();
-        let original = if self.has_original { ids.next() } else { None };
+        let original = self.part.and_then(|part| Some((ids.next()?, part)));
         Pair { original, cartoon: ids.next(), size: self.size }
     }
 }
@@ -228,7 +234,7 @@ fn wanted_layers(panel: &CartoonPanel, known: impl Fn(&str) -> bool) -> Vec<Stri
     names.into_iter().filter(|name| known(name)).collect()
 }
 
-type Cartoons = (Entity, &'static CartoonGroup, &'static Cartoon, &'static CartoonSource);
+type Cartoons = (Entity, &'static CartoonGroup, &'static Cartoon, &'static CartoonSource, Option<&'static CartoonView>);
 type Readers = (
     &'static mut CartoonGroup,
     &'static mut Cartoon,
@@ -247,10 +253,10 @@ pub(super) fn sync_reader(
 ) {
     let first = || cartoons.iter().min_by_key(|(entity, ..)| order(*entity));
     let chosen = panel.entity.and_then(|entity| cartoons.get(entity).ok()).or_else(first);
-    let wanted = chosen.and_then(|(entity, group, cartoon, source)| {
+    let wanted = chosen.and_then(|(entity, group, cartoon, source, view)| {
         // A name that the model does not know ends in the reader's own error, which is shown.
         let names = wanted_layers(&panel, |_| true);
-        (!names.is_empty()).then(|| (entity, Read::new(group, cartoon, source, names)))
+        (!names.is_empty()).then(|| (entity, Read::new(group, cartoon, source, view, names)))
     });
     let known = state.reader.and_then(|reader| readers.get_mut(reader).ok());
     match (wanted, known) {

@@ -4,14 +4,31 @@ use std::sync::Arc;
 
 use bevy::prelude::*;
 
+use super::shows::Told;
 use super::{CartoonModel, CartoonRequest, CartoonStatus};
 use crate::model::Tensor;
 
 /// Draws this entity's picture as a cartoon of a group of people.
 ///
-/// On an entity with a `Sprite` (feature `sprite`) the sprite shows the cartoon as soon as it is ready; until then,
-/// and again when this component is removed, it shows its own picture. On any other entity, set [`CartoonSource`]
-/// and use [`CartoonOutput`] wherever an image goes.
+/// What shows a picture shows its cartoon as soon as it is ready; until then, and again when this component is removed,
+/// it shows the picture, exactly as it was:
+///
+/// | component | feature | its picture |
+/// |---|---|---|
+/// | `Sprite`, `SpriteMesh` | `sprite` | the image, or the part that `rect` or `texture_atlas` chooses |
+/// | `ImageNode` | `ui` | the same |
+/// | `MeshMaterial2d<ColorMaterial>` | `mesh2d` | `texture` |
+/// | `MeshMaterial3d<StandardMaterial>` | `pbr` | `base_color_texture` |
+/// | `Camera2d`, `Camera3d` | | what the camera draws, or the part of it that a [`CartoonRegion`](super::CartoonRegion) names |
+///
+/// Size, flip, tint, anchor and all else stay as they are. The network sees the picture as it is in the image: a flipped
+/// sprite shows the flipped cartoon of it, a tint colours the cartoon as it did the picture. An animated atlas is a new
+/// picture with every index; while its cartoon is drawn, the one before stays. A material is shared no more: the entity
+/// gets a copy with the cartoon in it, which follows changes of the material (materials of your own:
+/// `CartoonMaterial`).
+///
+/// On any other entity, set [`CartoonSource`] and use [`CartoonOutput`] wherever an image goes; with a [`CartoonSource`]
+/// that the game has set, the components above are left alone.
 ///
 /// ```no_run
 /// # use bevy::prelude::*;
@@ -25,7 +42,7 @@ use crate::model::Tensor;
 /// ```
 #[derive(Component, Debug, Clone, PartialEq, Eq, Reflect)]
 #[reflect(Component)]
-#[require(Cartoon, CartoonSource, CartoonOutput, CartoonStatus, CartoonRequest)]
+#[require(Cartoon, CartoonSource, CartoonOutput, CartoonStatus, CartoonRequest, Told)]
 pub struct CartoonGroup(pub String);
 
 impl CartoonGroup {
@@ -42,7 +59,8 @@ pub struct Cartoon {
     /// The model. Default: `None`, the plugin's model ([`DefaultCartoonModel`](super::DefaultCartoonModel)).
     pub model: Option<Handle<CartoonModel>>,
     /// How much of the cartoon is blended over the picture. Range: `0.0` (the picture) to `1.0` (the cartoon), the
-    /// default. Values outside are clamped.
+    /// default. Values outside are clamped. Below 1, the cartoon is blended over the picture as it is at the end of
+    /// the chain of passes, which may be frames after the network has seen it: of a picture that moves, two moments.
     pub strength: f32,
     /// When the cartoon is drawn anew.
     pub update: UpdateRate,
@@ -62,13 +80,14 @@ impl Default for Cartoon {
 pub enum UpdateRate {
     /// When the picture, the group, the strength or the model changes: a still image costs nothing. The default. A
     /// picture that is drawn on the GPU changes unseen; it needs one of the others.
+    /// For a camera, this is the same as `Always`: what it sees changes all the time.
     #[default]
     OnChange,
     /// Every frame, as far as the device keeps up.
     Always,
     /// So many times a second of the app's `Time` (the virtual clock: it stands still while the game is paused, and
     /// runs faster or slower with it), at most every frame. Missed updates are not made up for. A new picture or model
-    /// is drawn at once; another group or strength takes effect at the next update. At 0, below, or NaN, nothing is
+    /// is drawn at once; another group or strength, or another part of the same image, takes effect at the next update. At 0, below, or NaN, nothing is
     /// drawn but new pictures and models.
     PerSecond(f32),
     /// A single time, as soon as everything is there. Later changes are ignored, until another rate is set here or
@@ -76,7 +95,8 @@ pub enum UpdateRate {
     Once,
 }
 
-/// The picture that becomes a cartoon. A sprite fills it in by itself.
+/// The picture that becomes a cartoon. Components that show a picture fill it in by themselves ([`CartoonGroup`]); what
+/// the game sets goes first, and [`CartoonSource::None`] leaves it to them again.
 #[derive(Component, Debug, Clone, Default, PartialEq)]
 pub enum CartoonSource {
     /// None yet.
@@ -84,14 +104,23 @@ pub enum CartoonSource {
     None,
     /// An image of any size and aspect; transparent parts count as white. What is not square is padded with white.
     Image(Handle<Image>),
+    /// A rectangle of an image, in pixels, such as a section of an atlas; not beyond its edges. The cartoon has the
+    /// rectangle's size.
+    Part(Handle<Image>, URect),
     /// The network's input itself, `[3, S, S]` in -1..1: for tools and tests.
     Tensor(Arc<Tensor>),
 }
 
-/// The cartoon, as an image of the picture's size. Usable wherever an image is: materials, UI, sprites.
+/// The cartoon, as an image of the picture's size and with its sampler. Usable wherever an image is: materials, UI,
+/// sprites.
 ///
-/// The handle is the default handle until the picture's size is known.
+/// For a camera, it is the network's square (128 x 128 pixels with the bundled model) with the region in its middle,
+/// transparent beside it, and at full strength.
+///
+/// The handle is the default handle until the picture's size is known, and another one when the size changes;
+/// [`CartoonReady`](super::CartoonReady) tells when there is a cartoon on it.
 #[derive(Component, Debug, Clone, Default, PartialEq, Reflect)]
+#[component(clone_behavior = Ignore)]
 #[reflect(Component)]
 pub struct CartoonOutput {
     /// The image that the GPU draws to.
@@ -110,4 +139,5 @@ pub struct CartoonTaps {
 
 /// Tensors that [`CartoonTaps`] asked for, by name, with `input` first.
 #[derive(Component, Debug, Clone, Default, PartialEq)]
+#[component(clone_behavior = Ignore)]
 pub struct CartoonTensors(pub Vec<(String, Tensor)>);

@@ -1,5 +1,6 @@
 //! What can go wrong with a cartoon at run time. The game goes on; the error stands in `CartoonStatus`.
 
+use bevy::math::Vec2;
 use thiserror::Error;
 
 /// Why an entity has no cartoon.
@@ -17,9 +18,60 @@ pub enum CartoonError {
         known: Vec<String>,
     },
     /// The entity has a `CartoonGroup` but no picture.
-    #[error("no picture: add a `Sprite` with an image, or set `CartoonSource`")]
+    #[error("no picture: add a `Sprite`, an `ImageNode` or a material with an image, or set `CartoonSource`")]
     NoPicture,
-    /// The picture's file could not be loaded.
+    /// More than one component of the entity shows a picture, and there is one cartoon.
+    #[error("{components:?} both show a picture: put them on entities of their own, or set `CartoonSource`")]
+    SeveralPictures {
+        /// The components.
+        components: Vec<String>,
+    },
+    /// The picture would be drawn over itself.
+    #[error("the picture is this entity's own `CartoonOutput`: give it another image")]
+    OwnOutput,
+    /// The atlas has no such section.
+    #[error("section {index} of the atlas of the picture `{path}`: there are {count}, from 0")]
+    AtlasIndex {
+        /// The picture's asset path.
+        path: String,
+        /// The index that is asked for.
+        index: usize,
+        /// Sections that there are.
+        count: usize,
+    },
+    /// A rectangle of the picture is not within it.
+    #[error("the rectangle {min} to {max} does not lie within the picture `{path}` of {width} x {height} pixels")]
+    PictureRect {
+        /// The asset path.
+        path: String,
+        /// Upper left corner in pixels.
+        min: Vec2,
+        /// Lower right corner in pixels, exclusive.
+        max: Vec2,
+        /// Width of the picture in pixels.
+        width: u32,
+        /// Height of the picture in pixels.
+        height: u32,
+    },
+    /// The entity is a camera, whose picture is what it draws, and has another picture as well.
+    #[error(
+        "two pictures: the entity is a camera and has a sprite or a `CartoonSource` of its own; put the other picture on \
+         an entity of its own, and set `CartoonSource::None` on the camera"
+    )]
+    TwoPictures,
+    /// A camera's region has no size.
+    #[error("the region of the camera's view is empty: {reason}; see `CartoonRegion`")]
+    Region {
+        /// The region, in numbers.
+        reason: String,
+    },
+    /// A camera draws to a texture that cannot be blended over.
+    #[error("the camera draws to {format}, over which this device cannot blend; use a target of another format")]
+    CameraFormat {
+        /// Texture format of the view.
+        format: String,
+    },
+    /// The picture's file, or that of its material or atlas, could not be loaded.
     #[error("the picture `{path}` could not be loaded: {reason}")]
     PictureFailed {
         /// The asset path.

@@ -1,6 +1,6 @@
 //! Turns components into requests and progress into status.
 
-use bevy::asset::LoadState;
+use bevy::asset::{AssetEventSystems, LoadState};
 use bevy::ecs::query::QueryData;
 use bevy::platform::collections::HashSet;
 use bevy::prelude::*;
@@ -9,10 +9,11 @@ use super::asset::reason;
 use super::picture::{output_image, picture_size};
 use super::reload::{log_failed_reloads, update_warnings};
 use super::request::{Progress, RequestSource, Wanted};
+use super::shows::Told;
 use super::{
-    Cartoon, CartoonBudget, CartoonError, CartoonGroup, CartoonModel, CartoonModelLoader, CartoonOutput,
-    CartoonRequest, CartoonSmoothing, CartoonSource, CartoonStatus, CartoonTaps, CartoonTensors, CartoonWarning,
-    ModelFiles, PictureLimits, ShaderReloads, UpdateRate,
+    Cartoon, CartoonBudget, CartoonError, CartoonGroup, CartoonModel, CartoonModelLoader, CartoonOutput, CartoonReady,
+    CartoonRequest, CartoonSmoothing, CartoonSource, CartoonStatus, CartoonTaps, CartoonTensors, CartoonView,
+    CartoonWarning, ModelFiles, PictureLimits, ShaderReloads, UpdateRate, ViewPlace,
 };
 use crate::model::{Model, Tensor};
 use crate::plan::{PlanLimits, TensorFormat};
@@ -20,8 +21,10 @@ use crate::plan::{PlanLimits, TensorFormat};
 /// Order of the plugin's work in `PostUpdate`.
 #[derive(SystemSet, Debug, Clone, PartialEq, Eq, Hash)]
 pub enum CartoonSystems {
-    /// Sprites tell their picture, and show their cartoon once it is ready.
-    Sprites,
+    /// Sprites, UI nodes and materials tell their picture, and show their cartoon once it is ready.
+    Pictures,
+    /// Cameras tell where their region is.
+    Cameras,
     /// Components become requests to the GPU.
     Request,
     /// Progress becomes [`CartoonStatus`].
@@ -63,7 +66,14 @@ impl Plugin for CartoonPlugin {
             .insert_resource(self.settings.clone())
             .configure_sets(
                 PostUpdate,
-                (CartoonSystems::Sprites, CartoonSystems::Request, CartoonSystems::Status).chain(),
+                (CartoonSystems::Pictures, CartoonSystems::Cameras, CartoonSystems::Request, CartoonSystems::Status)
+                    .chain(),
+            )
+            // A material that was made for a cartoon is on the device in the same frame, and a picture that has changed
+            // is asked for in the frame of its change.
+            .configure_sets(
+                PostUpdate,
+                (CartoonSystems::Pictures.before(AssetEventSystems), CartoonSystems::Request.after(AssetEventSystems)),
             )
             .add_systems(PreStartup, load_default_model)
             .add_systems(
@@ -74,11 +84,15 @@ impl Plugin for CartoonPlugin {
                 ),
             )
             .add_observer(untag)
-            .add_observer(super::redraw::redraw);
+            .add_observer(super::redraw::redraw)
+            .add_plugins(super::camera::plugin);
         #[cfg(all(feature = "hot_reload", not(target_arch = "wasm32")))]
         app.add_plugins(super::hot_reload::plugin);
-        #[cfg(feature = "sprite")]
-        app.add_plugins(super::sprite::plugin);
+        super::shows::plugin(app);
+        #[cfg(any(feature = "sprite", feature = "ui"))]
+        super::look::plugin(app);
+        #[cfg(any(feature = "mesh2d", feature = "pbr"))]
+        super::material::plugin(app);
     }
 }
 
@@ -124,6 +138,7 @@ fn untag(removed: On<Remove, CartoonGroup>, mut commands: Commands) {
         CartoonRequest,
         CartoonTensors,
         Progress,
+        Told,
     )>();
 }
 
@@ -137,9 +152,11 @@ struct CartoonQuery {
     output: &'static mut CartoonOutput,
     request: &'static mut CartoonRequest,
     status: &'static mut CartoonStatus,
+    told: &'static Told,
     taps: Option<&'static CartoonTaps>,
     smoothing: Option<&'static CartoonSmoothing>,
     progress: Option<&'static Progress>,
+    view: Option<&'static CartoonView>,
 }
 
 /// The assets that requests are resolved against.
@@ -199,15 +216,20 @@ fn update_requests(
         let update = cartoon.cartoon.update;
         let redraw = std::mem::take(&mut cartoon.request.bypass_change_detection().redraw);
         if update == UpdateRate::Once && !redraw && cartoon.progress.is_some_and(|p| p.updates > 0) {
+            // It may have had another rate before.
+            if let Some(wanted) = &mut cartoon.request.bypass_change_detection().wanted {
+                wanted.always = false;
+            }
             continue;
         }
         let wanted = match resolve(&cartoon, &resolver, &images) {
             Ok(Some((mut wanted, size))) => {
-                wanted.output = sized_output(&mut cartoon.output, size, &mut images);
+                wanted.output = sized_output(&mut cartoon.output, size, &wanted.source, &mut images);
                 Some(wanted)
             }
             Ok(None) => {
-                cartoon.status.set_if_neq(CartoonStatus::Loading);
+                let idle = cartoon.view.and_then(CartoonView::idle);
+                cartoon.status.set_if_neq(idle.map_or(CartoonStatus::Loading, |reason| CartoonStatus::Idle(*reason)));
                 None
             }
             Err(error) => {
@@ -218,7 +240,7 @@ fn update_requests(
         let stale = wanted.as_ref().is_some_and(|w| {
             changed_shaders
                 || changed_models.contains(&w.model)
-                || matches!(&w.source, RequestSource::Image(id) if changed_images.contains(id))
+                || matches!(&w.source, RequestSource::Image(id, _) if changed_images.contains(id))
         });
         let renew = match update {
             // Until everything is there, no update is due.
@@ -261,28 +283,41 @@ fn resolve(
         model: model.manifest.name.clone(),
         known: model.manifest.group_names(),
     })?;
-    let (source, size) = match cartoon.source {
-        CartoonSource::None => return Err(CartoonError::NoPicture),
-        CartoonSource::Image(image) => match picture_size(image, images, &resolver.assets, *resolver.limits)? {
-            Some(size) => (RequestSource::Image(image.id()), size),
-            None => return Ok(None),
-        },
-        CartoonSource::Tensor(tensor) => {
-            let size = check_tensor(model, tensor)?;
-            (RequestSource::Tensor(tensor.clone()), size)
-        }
-    };
-    let wanted = Wanted {
+    match cartoon.view.map(|view| &view.place) {
+        Some(ViewPlace::Fault(error)) => return Err(error.clone()),
+        Some(ViewPlace::Idle(_) | ViewPlace::Loading) => return Ok(None),
+        Some(ViewPlace::At(_)) | None => {}
+    }
+    let is_view = cartoon.view.is_some();
+    let wanted = |source| Wanted {
         model: handle.id(),
         group,
         source,
         output: AssetId::default(),
-        strength: cartoon.cartoon.strength.clamp(0.0, 1.0),
+        // Over a camera's view, the cartoon is blended anew in every frame.
+        strength: if is_view { 1.0 } else { cartoon.cartoon.strength.clamp(0.0, 1.0) },
         taps: cartoon.taps.map_or_else(Vec::new, |t| t.names.clone()),
         smoothing: cartoon.smoothing.and_then(|smoothing| smoothing.effective()),
-        always: cartoon.cartoon.update == UpdateRate::Always,
+        // What a camera sees changes unseen.
+        always: cartoon.cartoon.update == UpdateRate::Always
+            || is_view && cartoon.cartoon.update == UpdateRate::OnChange,
     };
-    Ok(Some((wanted, size)))
+    cartoon.told.check(&resolver.assets)?;
+    let (image, part) = match cartoon.source {
+        CartoonSource::None if cartoon.told.is_waiting() => return Ok(None),
+        CartoonSource::None => return Err(CartoonError::NoPicture),
+        CartoonSource::Image(image) => (image, None),
+        CartoonSource::Part(image, part) => (image, Some(*part)),
+        CartoonSource::Tensor(tensor) => {
+            let size = check_tensor(model, tensor)?;
+            return Ok(Some((wanted(RequestSource::Tensor(tensor.clone())), size)));
+        }
+    };
+    if *image == cartoon.output.image && *image != Handle::default() {
+        return Err(CartoonError::OwnOutput);
+    }
+    let size = picture_size(image, part, images, &resolver.assets, *resolver.limits)?;
+    Ok(size.map(|size| (wanted(RequestSource::Image(image.id(), part)), size)))
 }
 
 /// The size of the cartoon of a tensor, which has to have the shape that the model takes.
@@ -301,17 +336,28 @@ fn check_tensor(model: &Model, tensor: &Tensor) -> Result<UVec2, CartoonError> {
     }
 }
 
-/// The output image, made anew only when the picture has another size. Neither argument counts as changed otherwise.
-fn sized_output(output: &mut Mut<CartoonOutput>, size: UVec2, images: &mut ResMut<Assets<Image>>) -> AssetId<Image> {
-    let fits = images.get(&output.image).is_some_and(|image| image.size() == size);
+/// The output image, made anew only when the picture has another size or sampler. Neither the component nor the images
+/// count as changed otherwise.
+fn sized_output(
+    output: &mut Mut<CartoonOutput>,
+    size: UVec2,
+    source: &RequestSource,
+    images: &mut ResMut<Assets<Image>>,
+) -> AssetId<Image> {
+    let picture = if let RequestSource::Image(id, _) = source { images.get(*id) } else { None };
+    let sampler = picture.map(|picture| picture.sampler.clone()).unwrap_or_default();
+    let fits = images.get(&output.image).is_some_and(|image| image.size() == size && image.sampler == sampler);
     if !fits || output.image == Handle::default() {
-        output.image = images.add(output_image(size));
+        output.image = images.add(output_image(size, sampler));
     }
     output.image.id()
 }
 
-fn update_status(mut cartoons: Query<(Entity, &CartoonRequest, &Progress, &mut CartoonStatus), With<CartoonGroup>>) {
-    for (entity, request, progress, mut status) in &mut cartoons {
+/// What the status is told from.
+type StatusQuery<'a> = (Entity, &'a CartoonRequest, &'a Progress, &'a CartoonOutput, &'a mut CartoonStatus);
+
+fn update_status(mut cartoons: Query<StatusQuery, With<CartoonGroup>>, mut commands: Commands) {
+    for (entity, request, progress, output, mut status) in &mut cartoons {
         if request.wanted.is_none() {
             continue;
         }
@@ -321,6 +367,9 @@ fn update_status(mut cartoons: Query<(Entity, &CartoonRequest, &Progress, &mut C
         {
             fail(entity, &mut status, error.clone());
         } else if progress.updates > 0 && progress.revision >= request.source_revision {
+            if !status.is_running() {
+                commands.trigger(CartoonReady { entity, image: output.image.clone() });
+            }
             let (updates, milliseconds) = (progress.updates, progress.milliseconds);
             status.set_if_neq(CartoonStatus::Running { updates, milliseconds });
         } else {

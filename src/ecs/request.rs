@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use bevy::prelude::*;
 
-use super::{CartoonError, CartoonModel, CartoonSmoothing, Pacer};
+use super::{CartoonError, CartoonModel, CartoonSmoothing, CartoonSource, Pacer};
 use crate::model::Tensor;
 
 /// Where the GPU finds the picture.
 #[derive(Debug, Clone)]
 pub enum RequestSource {
-    /// An image.
-    Image(AssetId<Image>),
+    /// An image, or a rectangle of it in pixels.
+    Image(AssetId<Image>, Option<URect>),
     /// The network's input itself.
     Tensor(Arc<Tensor>),
 }
@@ -20,15 +20,41 @@ pub enum RequestSource {
 impl PartialEq for RequestSource {
     fn eq(&self, other: &Self) -> bool {
         match (self, other) {
-            (Self::Image(a), Self::Image(b)) => a == b,
+            (Self::Image(a, p), Self::Image(b, q)) => (a, p) == (b, q),
             (Self::Tensor(a), Self::Tensor(b)) => Arc::ptr_eq(a, b),
             _ => false,
         }
     }
 }
 
+impl RequestSource {
+    /// The rectangle of the image that is the picture, if that is not all of it.
+    pub fn part(&self) -> Option<URect> {
+        if let Self::Image(_, part) = self { *part } else { None }
+    }
+
+    /// Whether this is what the component asks for.
+    pub(super) fn is_of(&self, source: &CartoonSource) -> bool {
+        match (self, source) {
+            (Self::Image(id, None), CartoonSource::Image(image)) => *id == image.id(),
+            (Self::Image(id, Some(part)), CartoonSource::Part(image, asked)) => *id == image.id() && part == asked,
+            (Self::Tensor(a), CartoonSource::Tensor(b)) => Arc::ptr_eq(a, b),
+            _ => false,
+        }
+    }
+
+    /// Whether it is the same picture, or a part of the same image.
+    fn is_of_same_image(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Image(a, _), Self::Image(b, _)) => a == b,
+            _ => self == other,
+        }
+    }
+}
+
 /// One cartoon to draw. Written by the ECS layer, extracted by the GPU layer.
 #[derive(Component, Debug, Clone, Default)]
+#[component(clone_behavior = Ignore)]
 pub struct CartoonRequest {
     /// What to draw, or `None` while something is missing.
     pub wanted: Option<Wanted>,
@@ -54,10 +80,11 @@ impl CartoonRequest {
         self.wanted = wanted;
     }
 
-    /// Whether `wanted` is a cartoon of another picture, or by another model.
+    /// Whether `wanted` is a cartoon of another image, or by another model.
     pub(super) fn is_of_another(&self, wanted: Option<&Wanted>) -> bool {
-        let what = |w: Option<&Wanted>| w.map(|w| (w.source.clone(), w.output, w.model, w.taps.clone()));
-        what(self.wanted.as_ref()) != what(wanted)
+        let (Some(old), Some(new)) = (&self.wanted, wanted) else { return self.wanted.as_ref() != wanted };
+        !old.source.is_of_same_image(&new.source)
+            || (old.output, old.model, &old.taps) != (new.output, new.model, &new.taps)
     }
 }
 
@@ -84,6 +111,7 @@ pub struct Wanted {
 
 /// What the GPU layer has done for an entity.
 #[derive(Component, Debug, Clone, Default, PartialEq)]
+#[component(clone_behavior = Ignore)]
 pub struct Progress {
     /// The latest revision that is on the output image.
     pub revision: u64,

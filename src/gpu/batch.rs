@@ -2,7 +2,9 @@
 
 use bevy::platform::collections::HashSet;
 use bevy::prelude::*;
-use bevy::render::render_resource::{TextureDimension, TextureSampleType, TextureView, TextureViewId};
+use bevy::render::render_resource::{
+    TextureDimension, TextureSampleType, TextureUsages, TextureView, TextureViewDimension, TextureViewId,
+};
 use bevy::render::renderer::RenderQueue;
 use bevy::render::texture::GpuImage;
 
@@ -56,21 +58,25 @@ pub(super) fn ready_pipelines(
     Ok(ready.then_some(ends))
 }
 
-/// Whether the images of a request are on the device.
+/// Whether the images of a request are on the device, in the sizes that the request was made for: an image that has
+/// been replaced may come a frame late, and shaders do not check what they load.
 ///
 /// # Errors
 /// If its picture is none that a shader can read.
 pub(super) fn has_images(request: &Request, params: &PrepareParams) -> Result<bool, CartoonError> {
     let wanted = &request.wanted;
-    let source = match &wanted.source {
-        RequestSource::Image(id) => match params.images.get(*id) {
-            Some(image) if is_sampled(image) => true,
-            Some(image) => return Err(unreadable(*id, image)),
-            None => false,
-        },
-        RequestSource::Tensor(_) => true,
+    let Some(target) = params.images.get(wanted.output) else { return Ok(false) };
+    let (id, part) = match &wanted.source {
+        RequestSource::Image(id, part) => (*id, *part),
+        RequestSource::Tensor(_) => return Ok(true),
     };
-    Ok(source && params.images.get(wanted.output).is_some())
+    let Some(image) = params.images.get(id) else { return Ok(false) };
+    if !is_sampled(image) {
+        return Err(unreadable(id, image));
+    }
+    let whole = URect::from_corners(UVec2::ZERO, image.size_2d());
+    let area = part.unwrap_or(whole);
+    Ok(area.size() == target.size_2d() && whole.union(area) == whole)
 }
 
 /// A batch of requests that have their images: uploads what belongs to them. No more requests than the chain has room
@@ -89,19 +95,19 @@ pub(super) fn bind_batch(
         let (wanted, item) = (&request.wanted, items.len());
         let Some(target) = params.images.get(wanted.output) else { continue };
         let source = match &wanted.source {
-            RequestSource::Image(id) => Some(&params.images.get(*id)?.texture_view),
+            RequestSource::Image(id, _) => Some(&params.images.get(*id)?.texture_view),
             RequestSource::Tensor(tensor) => {
                 upload(&state.chain, item, tensor, &params.queue);
                 None
             }
         };
-        let size = target.texture_descriptor.size;
-        let size = UVec2::new(size.width, size.height);
-        let encode = write_pictures(state, output, size, item, wanted.strength, &params.queue);
+        let whole = URect::from_corners(UVec2::ZERO, target.size_2d());
+        let area = wanted.source.part().unwrap_or(whole);
+        let encode = write_pictures(state, output, area, item, wanted.strength, &params.queue);
         let input = &state.chain.plan.input().layout;
         let smoothed = match (wanted.smoothing, source, &pipelines.smoothing) {
             (Some(settings), Some(view), Some(pipelines)) => {
-                let upcoming = Upcoming { request, settings, view, size, input, encode };
+                let upcoming = Upcoming { request, settings, view, size: area.size(), input, encode };
                 histories.advance(&upcoming, pipelines, params, counters)
             }
             _ => None,
@@ -129,7 +135,7 @@ pub(super) fn retain_ends(state: &mut ChainState, requests: &[&Request], params:
 /// What [`ChainState::ends`] knows a request's picture by.
 fn source_id(request: &Request, params: &PrepareParams) -> Option<Option<TextureViewId>> {
     match &request.wanted.source {
-        RequestSource::Image(id) => Some(Some(params.images.get(*id)?.texture_view.id())),
+        RequestSource::Image(id, _) => Some(Some(params.images.get(*id)?.texture_view.id())),
         RequestSource::Tensor(_) => Some(None),
     }
 }
@@ -163,14 +169,14 @@ fn bind_ends(
 fn write_pictures(
     state: &ChainState,
     output: usize,
-    size: UVec2,
+    area: URect,
     item: usize,
     strength: f32,
     queue: &RenderQueue,
 ) -> PictureUniform {
     let plan = &state.chain.plan;
     let uniforms =
-        [plan.input, output].map(|tensor| PictureUniform::new(&plan.tensors[tensor].layout, size, item, strength));
+        [plan.input, output].map(|tensor| PictureUniform::new(&plan.tensors[tensor].layout, area, item, strength));
     for (k, uniform) in uniforms.iter().enumerate() {
         let offset = u64::from(PICTURE_STRIDE) * (2 * item + k) as u64;
         queue.write_buffer(&state.pictures, offset, bytemuck::bytes_of(uniform));
@@ -181,8 +187,14 @@ fn write_pictures(
 /// Whether an image is a plain 2D picture that a shader can read as floats.
 fn is_sampled(image: &GpuImage) -> bool {
     let descriptor = &image.texture_descriptor;
-    let float = matches!(descriptor.format.sample_type(None, None), Some(TextureSampleType::Float { .. }));
+    let float = matches!(image.view_format().sample_type(None, None), Some(TextureSampleType::Float { .. }));
+    let plain = image
+        .texture_view_descriptor
+        .as_ref()
+        .is_none_or(|view| view.base_mip_level == 0 && view.dimension.is_none_or(|d| d == TextureViewDimension::D2));
     float
+        && plain
+        && descriptor.usage.contains(TextureUsages::TEXTURE_BINDING)
         && descriptor.dimension == TextureDimension::D2
         && descriptor.size.depth_or_array_layers == 1
         && descriptor.sample_count == 1
@@ -191,6 +203,11 @@ fn is_sampled(image: &GpuImage) -> bool {
 fn unreadable(id: AssetId<Image>, image: &GpuImage) -> CartoonError {
     let descriptor = &image.texture_descriptor;
     let layers = descriptor.size.depth_or_array_layers;
-    let format = format!("{:?}, {:?} with {layers} layers", descriptor.format, descriptor.dimension);
+    let format = format!(
+        "{:?}, {:?} with {layers} layers, for {:?}",
+        image.view_format(),
+        descriptor.dimension,
+        descriptor.usage
+    );
     CartoonError::PictureFormat { path: id.to_string(), format }
 }

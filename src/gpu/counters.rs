@@ -6,10 +6,14 @@ use bevy::prelude::*;
 /// late.
 #[derive(Resource, Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct CartoonCounters {
-    /// Render passes recorded, those at both ends of a chain included.
+    /// Render passes of chains recorded, those at both ends included.
     pub passes: u64,
     /// Draws in them.
     pub draws: u64,
+    /// Cameras' views that were captured, a pass each.
+    pub captures: u64,
+    /// Cartoons that were laid over a camera's view, a pass each.
+    pub overlays: u64,
     /// Batches begun.
     pub begun: u64,
     /// Batches recorded to their end.

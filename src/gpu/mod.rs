@@ -3,7 +3,9 @@
 //! ```text
 //! ExtractSchedule   exchange           requests in, progress and tensors out
 //! PrepareBindGroups prepare_cartoons   chains of passes for the models in use; how much of them fits this frame
+//! PrepareBindGroups prepare_views      uniforms and bind groups of cameras' views
 //! RenderGraph       toonface           records this frame's share of encode, passes, composite
+//! Core2d, Core3d    toonface_view      a camera's view to a picture, its cartoon over the view
 //! Cleanup           watch              asks the queue when the work is done, reads what it took
 //! ```
 
@@ -34,6 +36,7 @@ mod timer;
 mod training;
 #[cfg(all(feature = "hot_reload", not(target_arch = "wasm32")))]
 mod trial;
+mod view;
 mod watch;
 
 use bevy::core_pipeline::schedule::camera_driver;
@@ -113,6 +116,7 @@ impl Plugin for CartoonRenderPlugin {
                 ),
             )
             .add_systems(RenderGraph, record::toonface.before(camera_driver));
+        view::register(render_app);
         #[cfg(feature = "few_shot")]
         training::plugin(render_app);
         #[cfg(all(feature = "hot_reload", not(target_arch = "wasm32")))]

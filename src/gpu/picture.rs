@@ -1,6 +1,6 @@
 //! Picture to tensor and back: what the two passes at the ends of a chain are bound to.
 
-use bevy::math::{UVec2, Vec2};
+use bevy::math::{URect, Vec2};
 use bevy::render::render_resource::{
     BindGroup, BindGroupEntry, BindingResource, Buffer, BufferBinding, BufferDescriptor, BufferSize, BufferUsages,
     PipelineCache, TextureView,
@@ -28,12 +28,14 @@ pub(super) struct PictureUniform {
     pub item: i32,
     pub pad: i32,
     pub block: [i32; 2],
-    pub end: [i32; 2],
+    pub first: [i32; 2],
 }
 
 impl PictureUniform {
-    /// The smallest centred square that holds the whole picture, in the network's tensor.
-    pub fn new(tensor: &Layout, size: UVec2, item: usize, strength: f32) -> Self {
+    /// The smallest centred square that holds the whole picture, in the network's tensor. `area`: the picture in its
+    /// image.
+    pub fn new(tensor: &Layout, area: URect, item: usize, strength: f32) -> Self {
+        let size = area.size();
         let side = size.max_element() as f32;
         let corner = (size.as_vec2() - Vec2::splat(side)) / 2.0;
         Self {
@@ -45,7 +47,7 @@ impl PictureUniform {
             item: item as i32,
             pad: 0,
             block: tensor.arrangement.phases.map(|n| n as i32),
-            end: [0; 2],
+            first: area.min.as_ivec2().to_array(),
         }
     }
 }

@@ -20,7 +20,7 @@ use crate::plan::kernel::{BIND_A, BIND_PARAMS, BIND_SAMPLER};
 use crate::plan::{Arrangement, Kernel, Subject, Templates, TensorFormat};
 
 /// Format of the output image.
-const OUTPUT_FORMAT: TextureFormat = TextureFormat::Rgba8UnormSrgb;
+pub(super) const OUTPUT_FORMAT: TextureFormat = TextureFormat::Rgba8UnormSrgb;
 /// First half of the ids of written shaders.
 const SHADER_NAMESPACE: u64 = 0x746f_6f6e_6661_6365;
 /// Binding of the picture.
@@ -230,7 +230,7 @@ pub(super) fn texture_format(format: TensorFormat) -> TextureFormat {
     }
 }
 
-fn uniform(binding: u32) -> BindGroupLayoutEntry {
+pub(super) fn uniform(binding: u32) -> BindGroupLayoutEntry {
     let ty = BindingType::Buffer { ty: BufferBindingType::Uniform, has_dynamic_offset: true, min_binding_size: None };
     BindGroupLayoutEntry { binding, visibility: ShaderStages::FRAGMENT, ty, count: None }
 }
@@ -240,7 +240,7 @@ fn sampler(binding: u32) -> BindGroupLayoutEntry {
     BindGroupLayoutEntry { binding, visibility: ShaderStages::FRAGMENT, ty, count: None }
 }
 
-fn texture(binding: u32) -> BindGroupLayoutEntry {
+pub(super) fn texture(binding: u32) -> BindGroupLayoutEntry {
     let ty = BindingType::Texture {
         sample_type: TextureSampleType::Float { filterable: false },
         view_dimension: TextureViewDimension::D2,

@@ -21,6 +21,7 @@ use super::profile::{Profile, steps};
 use super::schedule::{Allowance, Costs};
 use super::state::{ChainKey, ChainState, Chains, Refusal};
 use super::timer::Timer;
+use super::view::Views;
 use crate::ecs::{CartoonBudget, CartoonError};
 use crate::model::Model;
 use crate::plan::{Plan, PlanError, PlanLimits, PlanOptions, TensorFormat};
@@ -75,7 +76,9 @@ pub(super) fn prepare_cartoons(
     mut chains: ResMut<Chains>,
     mut pipelines: ResMut<Pipelines>,
     mut exchange: ResMut<Exchange>,
+    mut views: ResMut<Views>,
 ) {
+    views.begin_frame();
     let Exchange { requests, reports, chains: infos, budget, .. } = &mut *exchange;
     if budget.milliseconds.is_some() && !params.timer.is_there() {
         let ms = CartoonBudget::UNTIMED_PASS_MS;
@@ -90,7 +93,7 @@ pub(super) fn prepare_cartoons(
 
     let mut queues = Vec::new();
     for (key, requests) in wanted {
-        queues.extend(queue_up(key, &requests, &params, chains, &mut pipelines, reports));
+        queues.extend(queue_up(key, &requests, &params, chains, &mut pipelines, reports, &mut views));
     }
     infos.extend(chains.chains.values().map(|state| state.info(pipelines.kernel_count(), params.timer.is_there())));
     chains.counters.pipelines = pipelines.kernel_count();
@@ -101,7 +104,7 @@ pub(super) fn prepare_cartoons(
         chains.counters.held_back += 1;
     }
     go_on(chains, &mut allowance);
-    begin(chains, queues, &mut allowance, &params);
+    begin(chains, queues, &mut allowance, &params, &mut views);
     #[cfg(feature = "few_shot")]
     {
         chains.left = Some(allowance);
@@ -116,6 +119,7 @@ fn queue_up<'r>(
     chains: &mut Chains,
     pipelines: &mut Pipelines,
     reports: &mut Vec<(Entity, Report)>,
+    views: &mut Views,
 ) -> Option<Queue<'r>> {
     let model = params.models.get(key.0)?;
     let made = ensure_chain(&key, model, requests.len(), params, chains, pipelines);
@@ -145,7 +149,7 @@ fn queue_up<'r>(
         }
     };
     waiting.retain(|request| match has_images(request, params) {
-        Ok(there) => there,
+        Ok(there) => there && views.ask(request),
         Err(error) => {
             refuse(request, error);
             false
@@ -163,7 +167,13 @@ fn go_on(chains: &mut Chains, allowance: &mut Allowance) {
 
 /// Begins batches with what is left of the frame. The chain that has waited longest comes first; a chain begins one
 /// batch a frame at most, since the uniforms of a batch are written before the frame's passes run.
-fn begin(chains: &mut Chains, mut queues: Vec<Queue>, allowance: &mut Allowance, params: &PrepareParams) {
+fn begin(
+    chains: &mut Chains,
+    mut queues: Vec<Queue>,
+    allowance: &mut Allowance,
+    params: &PrepareParams,
+    views: &mut Views,
+) {
     let Chains { chains, ledger, histories, counters, .. } = chains;
     for queue in &mut queues {
         queue.waiting.sort_by_key(|request| (ledger.turn(request.entity), request.entity));
@@ -179,7 +189,10 @@ fn begin(chains: &mut Chains, mut queues: Vec<Queue>, allowance: &mut Allowance,
         waiting.retain(|request| ledger.may_serve(request.entity, lowest));
         waiting.truncate(state.chain.plan.options.batch);
         let Some(batch) = bind_batch(&waiting, state, &ends, histories, params, counters) else { continue };
-        waiting.iter().for_each(|request| ledger.serve(request.entity, request.revision));
+        for request in waiting {
+            ledger.serve(request.entity, request.revision);
+            views.take(request);
+        }
         counters.begun += 1;
         state.batch = Some(batch);
         state.take_slice(allowance);

@@ -1,6 +1,7 @@
 //! Tensors from the GPU to the CPU, for tools and tests. Never in the way of a frame.
 
 use std::borrow::Cow;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
 
 use bevy::prelude::*;
@@ -93,25 +94,31 @@ impl Readback {
         }
     }
 
-    /// The tensors, once all buffers have arrived.
+    /// The tensors, once all buffers have arrived. Never, if the device is lost.
     pub fn take(&self) -> Option<Vec<(String, Tensor)>> {
         if self.mapped.lock().map_or(0, |count| *count) < self.buffers.len() {
             return None;
         }
         let mut buffers = self.buffers.iter();
         let tensors = self.tensors.iter().map(|(name, tensor)| {
-            let planes: Vec<Vec<f32>> = buffers.by_ref().take(tensor.slots.len()).map(|b| rows(b, tensor)).collect();
-            (name.clone(), gather(tensor, self.item, &planes))
+            let buffers = buffers.by_ref().take(tensor.slots.len());
+            let planes: Vec<_> = buffers.map(|b| Some(rows(&mapped_bytes(b)?, tensor))).collect::<Option<_>>()?;
+            Some((name.clone(), gather(tensor, self.item, &planes)))
         });
-        Some(tensors.collect())
+        tensors.collect()
     }
 }
 
+/// The bytes of a mapped buffer. `None` if its device has just been lost: wgpu knows no way to ask, and panics.
+pub(super) fn mapped_bytes(buffer: &Buffer) -> Option<Vec<u8>> {
+    let read = || buffer.slice(..).get_mapped_range().to_vec();
+    catch_unwind(AssertUnwindSafe(read)).ok()
+}
+
 /// A plane's values without the padding of the rows, texel by texel.
-fn rows(buffer: &Buffer, tensor: &PlannedTensor) -> Vec<f32> {
+fn rows(bytes: &[u8], tensor: &PlannedTensor) -> Vec<f32> {
     let format = tensor.layout.arrangement.format;
     let row_bytes = format.bytes() * tensor.layout.size().0;
-    let bytes = buffer.slice(..).get_mapped_range();
     let rows = bytes.chunks_exact(row_bytes.next_multiple_of(ROW_ALIGN)).map(|row| &row[..row_bytes]);
     match format {
         TensorFormat::R32Float | TensorFormat::Rgba32Float => {

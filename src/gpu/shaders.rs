@@ -16,6 +16,8 @@ macro_rules! shader_table {
 }
 
 shader_table![
+    "io/capture.wgsl",
+    "io/overlay.wgsl",
     "lib/affine.wgsl",
     "lib/color.wgsl",
     "lib/gradient.wgsl",
@@ -23,6 +25,8 @@ shader_table![
     "lib/moments.wgsl",
     "lib/nearest.wgsl",
     "lib/picture.wgsl",
+    "lib/region.wgsl",
+    "lib/space.wgsl",
     "lib/weights.wgsl",
 ];
 

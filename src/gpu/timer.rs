@@ -13,6 +13,7 @@ use bevy::render::renderer::{RenderDevice, RenderQueue};
 use wgpu::{QUERY_SET_MAX_QUERIES, QuerySet, QuerySetDescriptor, QueryType, RenderPassTimestampWrites};
 
 use super::exchange::Exchange;
+use super::readback::mapped_bytes;
 use super::schedule::MAX_FRAMES_IN_FLIGHT;
 
 /// Bytes between the results of two frames: `wgpu::QUERY_RESOLVE_BUFFER_ALIGNMENT`.
@@ -195,7 +196,8 @@ impl Timer {
         if state.load(Ordering::Acquire) != ARRIVED {
             return None;
         }
-        let ticks: Vec<u64> = bytemuck::pod_collect_to_vec(&read.slice(..).get_mapped_range()[..bytes as usize]);
+        let read_bytes = mapped_bytes(read)?;
+        let ticks: Vec<u64> = bytemuck::pod_collect_to_vec(read_bytes.get(..bytes as usize)?);
         read.unmap();
         state.store(FREE, Ordering::Release);
         reading(&ticks, stamps.period, watch.laps > 0)

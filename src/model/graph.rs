@@ -84,6 +84,22 @@ impl Graph {
         self.nodes.iter().find(|node| node.op == Op::Input).map(|node| node.shape)
     }
 
+    /// The same graph with other nodes as results, by their names, beside `output`.
+    ///
+    /// # Errors
+    /// [`ModelError::Shape`] naming a node that is not there.
+    #[cfg(feature = "few_shot")]
+    pub fn with_outputs<'n>(&self, names: impl IntoIterator<Item = &'n str>) -> Result<Self, ModelError> {
+        let mut graph = self.clone();
+        graph.outputs.retain(|(name, _)| name == "output");
+        for name in names {
+            let found = self.nodes.iter().position(|node| node.name == name);
+            let id = found.ok_or_else(|| ModelError::shape(name, "the graph has no such node"))?;
+            graph.outputs.push((name.to_owned(), NodeId(id)));
+        }
+        Ok(graph)
+    }
+
     /// Which nodes a node depends on, itself included, by index.
     #[cfg(feature = "few_shot")]
     pub(super) fn reaching(&self, end: NodeId) -> Vec<bool> {

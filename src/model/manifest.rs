@@ -83,7 +83,7 @@ impl Manifest {
         self.groups.iter().map(|g| g.name.clone()).collect()
     }
 
-    fn check(&self) -> Result<(), ModelError> {
+    pub(super) fn check(&self) -> Result<(), ModelError> {
         let groups = self.groups.len();
         if !(1..=MAX_GROUPS).contains(&groups) {
             return Err(ModelError::config("groups", format!("must name 1..={MAX_GROUPS} groups, got {groups}")));

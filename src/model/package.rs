@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+#[cfg(feature = "few_shot")]
+use super::GroupEntry;
 use super::{Graph, Manifest, ModelError, Owner, Param, Tensor, TensorFile};
 
 /// The weights of a model: the shared trunk and one branch a group.
@@ -105,6 +107,34 @@ impl Model {
         let manifest = folder.join(format!("{}.cartoon.ron", self.manifest.name));
         write(&manifest, self.manifest.to_ron()?.as_bytes())?;
         Ok(manifest)
+    }
+
+    /// The model with one group more. The others stay as they are.
+    ///
+    /// # Errors
+    /// [`ModelError::Config`] for a name that is empty or taken, or the mistake in the branch.
+    #[cfg(feature = "few_shot")]
+    pub fn with_group(&self, entry: GroupEntry, branch: TensorFile) -> Result<Self, ModelError> {
+        let mut manifest = self.manifest.clone();
+        manifest.groups.push(entry);
+        manifest.check()?;
+        let branches = self.weights.branches.iter().cloned().chain([branch]).collect();
+        Self::new(manifest, self.weights.trunk.clone(), branches)
+    }
+
+    /// Adds a group to a package on disk: its file, and its line in the manifest.
+    ///
+    /// # Errors
+    /// Any [`ModelError`] of the package or the new branch; then the manifest is as it was.
+    #[cfg(all(feature = "few_shot", not(target_arch = "wasm32")))]
+    pub fn add_group_on_disk(manifest: &Path, entry: &GroupEntry, branch: &TensorFile) -> Result<(), ModelError> {
+        let model = Self::load(manifest)?.with_group(entry.clone(), branch.clone())?;
+        let folder = manifest.parent().unwrap_or(Path::new("."));
+        write(&folder.join(&entry.weights), &branch.to_bytes()?)?;
+        // A manifest is whole or as it was, whatever happens meanwhile.
+        let fresh = manifest.with_extension("ron.new");
+        write(&fresh, model.manifest.to_ron()?.as_bytes())?;
+        std::fs::rename(&fresh, manifest).map_err(|e| ModelError::file(manifest.display().to_string(), e))
     }
 
     /// The index of a group.

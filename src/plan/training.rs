@@ -51,7 +51,10 @@ impl TrainingPlan {
         let options = PlanOptions { format, batch, outputs, half_weights: false, ..options };
         let (lowered, lasting) = lower::lower_training(&training.model, &options, examples)?;
         let (indices, _) = lower::lower_training(&training.indices, &options, examples)?;
-        let indices = indices.packer.finish(options.limits.max_texture_size)?.texels;
+        // Trained weights are the branch; in the trunk are others, and ones that only move channels.
+        let frozen = indices.packer.branch_base();
+        let mut indices = indices.packer.finish(options.limits.max_texture_size)?.texels;
+        indices.iter_mut().take(frozen).for_each(|texel| *texel = [0.0; 4]);
         let plan = finish(training.model.manifest.name.clone(), options, 1, lowered)?;
         let Lasting { count, states: tensors, examples, .. } = lasting;
         let mut states = Vec::new();

@@ -48,7 +48,7 @@ pub enum VideoSystems {
 /// Plays every [`Video`]. Part of [`ToonfacePlugin`](crate::ToonfacePlugin).
 pub(crate) fn plugin(app: &mut App) {
     app.register_type::<VideoImage>()
-        .configure_sets(PostUpdate, (VideoSystems::Open, VideoSystems::Play).chain().before(CartoonSystems::Sprites))
+        .configure_sets(PostUpdate, (VideoSystems::Open, VideoSystems::Play).chain().before(CartoonSystems::Pictures))
         .add_systems(PostUpdate, player::play.in_set(VideoSystems::Play))
         .add_observer(player::unload);
     #[cfg(feature = "webcam")]

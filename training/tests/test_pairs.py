@@ -5,8 +5,10 @@ Set $TOONFACE_PACK to run the tests that draw; without it, or without headless O
 
 import copy
 import dataclasses
+import io
 import json
 import os
+import struct
 import sys
 from pathlib import Path
 
@@ -18,7 +20,9 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 pytest.importorskip("moderngl", reason="moderngl is not installed")
 pytest.importorskip("PIL", reason="pillow is not installed")
 
-from pairs import GROUPS, make, mesh, shape  # noqa: E402
+from PIL import Image  # noqa: E402
+
+from pairs import GROUPS, avatar, make, mesh, shape  # noqa: E402
 from pairs.gpu import GpuError  # noqa: E402
 from pairs.pack import Pack, PackEntryMissing, PackError, PackFileMissing  # noqa: E402
 from pairs.person import sample  # noqa: E402
@@ -176,3 +180,65 @@ def test_missing_entries_are_named(pack):
         pack.texture("hair_nobody", "LA")
     with pytest.raises(PackEntryMissing, match="target head/no-such"):
         pack.add_target(pack.rest.copy(), "head/no-such", 1.0)
+
+
+def test_an_avatar_is_a_whole_glb_with_a_head_to_turn_and_a_face_to_look_at(pack, tmp_path):
+    person = sample("woman", 11, 4, shape.feature_names(pack))
+    path = tmp_path / "woman.glb"
+    avatar.write(pack, person, path)
+    tree, body = read_glb(path)
+    assert path.stat().st_size <= 1.2 * 2**20
+    names = [node["name"] for node in tree["nodes"]]
+    assert names == ["avatar", "torso", "head", "face", "person"]
+    assert tree["skins"][0]["joints"] == [1, 2]
+    face = tree["nodes"][3]
+    assert face["translation"][2] > 0.03 and 0.15 < face["extras"]["size"] < 0.5
+    materials = {m["name"]: m for m in tree["materials"]}
+    assert materials["hair"]["alphaMode"] == "MASK" and materials["lashes"]["alphaMode"] == "BLEND"
+    for primitive in tree["meshes"][0]["primitives"]:
+        values = {name: values_of(tree, body, index) for name, index in primitive["attributes"].items()}
+        count = len(values["POSITION"])
+        assert all(len(array) == count for array in values.values())
+        assert np.isfinite(values["POSITION"]).all()
+        assert np.allclose(np.linalg.norm(values["NORMAL"], axis=1), 1, atol=1e-3)
+        assert (values["WEIGHTS_0"].astype(int).sum(1) == 255).all()
+        assert values_of(tree, body, primitive["indices"]).max() < count
+    for image in tree["images"]:
+        view = tree["bufferViews"][image["bufferView"]]
+        data = body[view["byteOffset"]:view["byteOffset"] + view["byteLength"]]
+        Image.open(io.BytesIO(data)).load()
+
+
+def test_a_shirt_ends_at_its_collar(pack):
+    person = avatar.upright(sample("man", 11, 0, shape.feature_names(pack)))
+    body = mesh.build(pack, person, shape.head(pack, person))[0]
+    whole = avatar.Piece(body.kind, body.vertices, pack.array("body_f"))
+    skin, shirt = avatar._cut(whole, person.collar)
+    height = shirt.vertices[shirt.faces, 11]
+    assert len(shirt.faces) > 100 and height.max() <= person.collar + 1e-4
+    assert abs(area(skin) + area(shirt) - area(whole)) < 1e-3 * area(whole)
+
+
+def area(piece):
+    a, b, c = (piece.vertices[piece.faces[:, k], :3] for k in range(3))
+    return np.linalg.norm(np.cross(b - a, c - a), axis=1).sum() / 2
+
+
+def read_glb(path):
+    data = path.read_bytes()
+    magic, version, length = struct.unpack_from("<4sII", data)
+    assert (magic, version, length) == (b"glTF", 2, len(data))
+    size, kind = struct.unpack_from("<I4s", data, 12)
+    assert kind == b"JSON"
+    tree = json.loads(data[20:20 + size])
+    body_size, kind = struct.unpack_from("<I4s", data, 20 + size)
+    assert kind == b"BIN\0" and body_size == tree["buffers"][0]["byteLength"]
+    return tree, data[28 + size:]
+
+
+def values_of(tree, body, index):
+    accessor = tree["accessors"][index]
+    dtype = {5126: np.float32, 5123: np.uint16, 5121: np.uint8}[accessor["componentType"]]
+    width = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4, "MAT4": 16}[accessor["type"]]
+    offset = tree["bufferViews"][accessor["bufferView"]]["byteOffset"]
+    return np.frombuffer(body, dtype, accessor["count"] * width, offset).reshape(-1, width)

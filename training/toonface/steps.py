@@ -1,0 +1,97 @@
+"""Fixtures for training inside a game: the weights of a branch after one step, from the fixtures of the generators.
+
+    python -m toonface.steps --fixtures ../tests/fixtures
+
+Two examples (photograph and target: input and output of two groups' fixtures), loss L1 + L1 of the gradients, one step
+of Adam (0.9, 0.999) with learning rate 1e-3 on group 0. Writes few_shot/{lite,paper}_{output,branch}.safetensors: `loss`
+[1], and every tensor of the branch that was trained, as it is after the step, under the names of the package (Lite) or of
+published checkpoints (Paper).
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Callable, Dict, Sequence
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+from torch.nn import functional as F
+
+from . import config, package
+from .groups import CAM_ROWS, Generator
+from .losses import edge_loss
+from .paper import from_official, to_official
+
+# Modules behind the trunk.
+OUTPUT = {"lite": ("up1", "up2", "merge", "head"), "paper": ("hourglass4", "head")}
+
+
+def read_lite(fixtures: Path) -> Generator:
+    """The tiny package."""
+    model = config.ModelConfig(base_channels=4, image_size=64)
+    return package.read_weights(fixtures / "lite", config.build_generator(model, 2), ["first", "second"])
+
+
+def read_paper(fixtures: Path) -> Generator:
+    """The golden weights."""
+    return from_official(load_file(fixtures / "golden" / "weights.safetensors"), 64)
+
+
+def lite_names(generator: Generator) -> Dict[str, Tensor]:
+    """Group 0's branch under the package's names."""
+    return generator.split_state()[1][0]
+
+
+def paper_names(generator: Generator) -> Dict[str, Tensor]:
+    """All weights under official names."""
+    return to_official(generator)
+
+
+def step(generator: Generator, modules: Sequence[str], photo: Tensor, target: Tensor) -> float:
+    """One step on the weights of group 0 in these modules, or in the whole branch if none is named; the loss before."""
+
+    def trained(name: str) -> bool:
+        if modules:
+            return ".each.0." in name and name.startswith(tuple(f"{module}." for module in modules))
+        return ".each.0." in name or name.startswith(CAM_ROWS)
+
+    weights = [weight for name, weight in generator.named_parameters() if trained(name)]
+    optimiser = torch.optim.Adam(weights, lr=1e-3)
+    picture = generator(photo, (0,)).picture
+    loss = F.l1_loss(picture, target) + edge_loss(picture, target)
+    optimiser.zero_grad()
+    loss.backward()
+    optimiser.step()
+    generator.clamp_mixes()
+    return loss.item()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--fixtures", type=Path, required=True)
+    fixtures = parser.parse_args().fixtures
+    readers: Dict[str, Callable[[Path], Generator]] = {"lite": read_lite, "paper": read_paper}
+    out = fixtures / "few_shot"
+    out.mkdir(exist_ok=True)
+    for form, reader in readers.items():
+        folder = fixtures / ("lite" if form == "lite" else "golden")
+        first, second = (load_file(folder / f"g{group}.safetensors") for group in range(2))
+        photo = torch.cat((first["input"], second["input"]))
+        target = torch.cat((second["output"], first["output"]))
+        names = lite_names if form == "lite" else paper_names
+        for scope, modules in (("output", OUTPUT[form]), ("branch", ())):
+            generator = reader(fixtures).train()
+            before = {name: value.clone() for name, value in names(generator).items()}
+            loss = step(generator, modules, photo, target)
+            after = names(generator)
+            changed = {name: value.contiguous() for name, value in after.items() if not torch.equal(value, before[name])}
+            changed["loss"] = torch.tensor([loss])
+            path = out / f"{form}_{scope}.safetensors"
+            save_file(changed, path)
+            print(f"{path.name}: {len(changed) - 1} tensors, loss {loss:.6f}, {path.stat().st_size} bytes")
+
+
+if __name__ == "__main__":
+    main()
