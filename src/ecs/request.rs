@@ -65,6 +65,8 @@ pub struct CartoonRequest {
     pub revision: u64,
     /// The revision with which the latest change of the image, or of the picture's size, began.
     pub source_revision: u64,
+    /// Whether [`RedrawCartoon`](super::RedrawCartoon) asked for a cartoon.
+    pub redraw: bool,
     /// Keeps the rate of [`UpdateRate::PerSecond`](super::UpdateRate::PerSecond).
     pub pacer: Pacer,
 }
