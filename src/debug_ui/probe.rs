@@ -27,7 +27,7 @@ const CHUNK_LAYERS: usize = 64;
 /// # }
 /// fn answer(reports: Query<(Entity, &ProbeReport), Changed<ProbeReport>>) {
 ///     for (entity, report) in &reports {
-///         info!("{entity}: {report}");
+///         println!("{entity}: {report}");
 ///     }
 /// }
 /// ```
