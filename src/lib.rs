@@ -15,14 +15,7 @@
 //!     })
 //!     .run();
 //! ```
-//!
-//! | layer | what lives there |
-//! |---|---|
-//! | [`model`] | graph of ops, the generators, packages of weights; no Bevy |
-//! | [`plan`] | graph to passes, texture slots, packed weights; no GPU |
-//! | [`ecs`] | components, asset loader, status |
-//! | [`gpu`] | pipelines, recording, readback |
-//!
+#![doc = include_str!("idea.md")]
 //! | feature | default | what it adds |
 //! |---|---|---|
 //! | `bundled_model` | yes | the model `toon` (woman, man, kid, elderly) inside the program, 2.2 MiB |
@@ -31,6 +24,7 @@
 //! | `mesh2d` | yes | the same for the texture of a `ColorMaterial` |
 //! | `pbr` | yes | the same for the base colour texture of a `StandardMaterial` |
 //! | `debug_ui` | no | a panel for developers: [`debug_ui::CartoonPanelPlugin`] |
+//! | `hot_reload` | no | models and shaders that are edited while the game runs are taken into use |
 //! | `few_shot` | no | new groups from a dozen pairs of pictures, trained in the game |
 //! | `video` | no | moving pictures from files or sources of your own as pictures of entities |
 //! | `webcam` | no | the same from a camera; building it needs libclang on Linux |

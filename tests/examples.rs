@@ -12,9 +12,11 @@ fn picture(example: &str) -> RgbaImage {
     picture_with(example, &[])
 }
 
-fn picture_with(example: &str, args: &[&str]) -> RgbaImage {
+/// The same with more arguments.
+fn picture_with(example: &str, arguments: &[&str]) -> RgbaImage {
     let out = std::env::temp_dir().join(format!("toonface_{example}_{}.png", std::process::id()));
-    let done = tool(example).args(args).arg("--headless").arg("--out").arg(&out).output().expect("the example runs");
+    let mut command = tool(example);
+    let done = command.arg("--headless").arg("--out").arg(&out).args(arguments).output().expect("the example runs");
     assert!(done.status.success(), "{example}: {}", String::from_utf8_lossy(&done.stderr));
     let picture = image::open(&out).expect("a picture").to_rgba8();
     let _ = std::fs::remove_file(&out);
@@ -97,11 +99,10 @@ fn the_webcam_example_shows_a_mirrored_portrait_beside_its_cartoon() {
         image::open(concat!(env!("CARGO_MANIFEST_DIR"), "/assets/portraits/woman_3.jpg")).expect("a portrait");
     let mirrored = image::imageops::flip_horizontal(&portrait.to_rgba8());
     let shown = |x: u32| image::imageops::crop_imm(&picture, x, top, side, side).to_image();
-    // Inside of the guide's oval, where nothing lies over it, and with the guide's line in between.
+    // Inside of the guide's oval, where nothing lies over it.
     let middle = |picture: &RgbaImage| {
-        let at = |v: f32| (v * picture.width() as f32) as u32;
-        let part = image::imageops::crop_imm(picture, at(0.35), at(0.35), at(0.3), at(0.35)).to_image();
-        image::imageops::resize(&part, 64, 64, image::imageops::FilterType::Triangle)
+        let small = image::imageops::resize(picture, 128, 128, image::imageops::FilterType::Triangle);
+        image::imageops::crop_imm(&small, 45, 45, 39, 45).to_image()
     };
     let apart = |a: &RgbaImage, b: &RgbaImage| {
         let sum: u64 = a.as_raw().iter().zip(b.as_raw()).map(|(a, b)| u64::from(a.abs_diff(*b))).sum();
@@ -150,10 +151,10 @@ fn check_panel(picture: &RgbaImage) {
     }
     let ground = |rgb: [u8; 3]| rgb[2] > rgb[0] + 4 && rgb.iter().all(|v| *v < 60);
     assert!(share(picture, [590, 0, 20, 720], ground) < 0.01, "the panel covers the scene");
-    assert!(share(picture, [630, 690, 600, 10], ground) > 0.9, "no panel down there");
+    assert!(share(picture, [640, 703, 560, 6], ground) > 0.9, "no panel down there");
     // Names, groups, numbers: a row each, and lines without text between them.
     let rows = (60..165).map(|y| share(picture, [640, y, 130, 1], is_text) > 0.02).collect::<Vec<_>>();
-    let begins = rows.windows(2).filter(|pair| pair[1] && !pair[0]).count();
+    let begins = rows.windows(5).filter(|rows| rows[4] && !rows[..4].contains(&true)).count();
     assert_eq!(begins, 4, "rows of names: {rows:?}");
     assert!(share(picture, [1150, 60, 115, 100], is_text) > 0.01, "no numbers");
     assert!(share(picture, [630, 165, 260, 20], is_text) > 0.04, "no tabs");
@@ -210,5 +211,67 @@ fn the_panel_shows_times_memory_and_passes() {
             let bars = share(&picture, [720, 280, 330, 380], |rgb| colourful(rgb) > 60);
             assert!((0.02..0.8).contains(&bars), "bars: {bars}");
         }
+    }
+}
+
+/// Mean difference of a rectangle of a picture from the same of another that is moved by `dx, dy`.
+fn moved(a: &RgbaImage, b: &RgbaImage, [x, y, w, h]: [u32; 4], (dx, dy): (i64, i64)) -> f64 {
+    let mut sum = 0;
+    for (py, px) in (y..y + h).flat_map(|py| (x..x + w).map(move |px| (py, px))) {
+        let at = |v: u32, d: i64| (i64::from(v) + d) as u32;
+        let (p, q) = (a.get_pixel(px, py).0, b.get_pixel(at(px, dx), at(py, dy)).0);
+        sum += (0..3).map(|c| u64::from(p[c].abs_diff(q[c]))).sum::<u64>();
+    }
+    sum as f64 / f64::from(3 * w * h)
+}
+
+/// Fails unless a cartoon lies over what it was drawn of, neither beside it nor upside down.
+fn assert_in_place(plain: &RgbaImage, cartoon: &RgbaImage, part: [u32; 4]) {
+    let change = moved(plain, cartoon, part, (0, 0));
+    assert!((2.0..60.0).contains(&change), "{part:?}: the cartoon is {change} of 255 from what it was drawn of");
+    for to in [(6, 0), (-6, 0), (0, 6), (0, -6)] {
+        let beside = moved(plain, cartoon, part, to);
+        assert!(beside > change, "{part:?}: {change} in place, {beside} moved by {to:?}");
+    }
+}
+
+#[test]
+fn avatars_look_out_of_their_frames_as_cartoons() {
+    let (plain, cartoon) = (picture_with("avatars_3d", &["--plain"]), picture("avatars_3d"));
+    assert_eq!(cartoon.dimensions(), (1280, 720));
+    let frames = [[28, 28, 256, 256], [28, 340, 256, 256]];
+    for (x, y, pixel) in cartoon.enumerate_pixels() {
+        let inside = |[left, top, w, h]: [u32; 4]| (left..left + w).contains(&x) && (top..top + h).contains(&y);
+        // Beside the figure, a portrait is transparent and shows its frame.
+        let corner = frames.iter().any(|[left, top, ..]| inside([*left, *top, 36, 36]));
+        if corner || !frames.into_iter().any(inside) {
+            assert_eq!(pixel, plain.get_pixel(x, y), "pixel {x}, {y} is in no portrait");
+        }
+    }
+    for [x, y, w, h] in frames {
+        assert_in_place(&plain, &cartoon, [x + 60, y + 40, w - 120, h - 90]);
+    }
+}
+
+#[test]
+fn a_split_screen_has_a_cartoon_in_each_half() {
+    let (plain, cartoon) = (picture_with("split_screen", &["--plain"]), picture("split_screen"));
+    assert_eq!(cartoon.dimensions(), (1200, 600));
+    assert_in_place(&plain, &cartoon, [60, 60, 480, 480]);
+    // In the right half, only the head.
+    let changed =
+        |x: u32, y: u32| (0..3).any(|c| plain.get_pixel(x, y).0[c].abs_diff(cartoon.get_pixel(x, y).0[c]) > 2);
+    let pixels: Vec<(u32, u32)> =
+        (600..1200).flat_map(|x| (0..600).map(move |y| (x, y))).filter(|(x, y)| changed(*x, *y)).collect();
+    let low = pixels.iter().fold((1200, 600), |low, p| (low.0.min(p.0), low.1.min(p.1)));
+    let high = pixels.iter().fold((0, 0), |high, p| (high.0.max(p.0), high.1.max(p.1)));
+    let (width, height) = (high.0 - low.0, high.1 - low.1);
+    assert!((200..340).contains(&width) && (200..340).contains(&height), "from {low:?} to {high:?}");
+    assert!(low.0 > 610 && high.0 < 1000 && low.1 > 100 && high.1 < 500, "from {low:?} to {high:?}");
+    assert_in_place(&plain, &cartoon, [low.0 + 50, low.1 + 50, width - 100, height - 100]);
+    // Soft edges: nothing jumps where the region ends.
+    for x in low.0..=high.0 {
+        let edge = moved(&plain, &cartoon, [x, low.1, 1, 2], (0, 0));
+        assert!(edge < 8.0, "column {x}: the region's edge shows, {edge} of 255");
     }
 }

@@ -164,24 +164,34 @@ fn check_steps(model: &Model, scope: Scope, steps: usize) {
     compare_weights(&training, &trained.taps["next.weights"], &last["next.weights"].data, &gradient);
 }
 
-/// Within 1e-4, which is a tenth of a step. Adam divides by the gradient's size: where there is no gradient but for
-/// rounding, the step goes wherever rounding goes, and only its length can be told.
+/// Within 1e-4, which is a tenth of a step. Adam divides by the gradient's size plus 1e-8: where the gradient is no larger
+/// than some of that, rounding tells how far the step goes, and only its greatest length can be told.
 fn compare_weights(training: &Training, got: &[f64], expected: &[f64], gradient: &[f64]) {
-    let largest = gradient.iter().fold(0.0, |most: f64, g| most.max(g.abs()));
     let (mut worst, mut undecided) = (0.0, 0);
     for i in 0..got.len() {
         let error = (got[i] - expected[i]).abs();
-        if gradient[i].abs() > 1e-7 * largest {
+        if gradient[i].abs() > 1e-7 {
             worst = f64::max(worst, error);
         } else {
             undecided += usize::from(error > 1e-4);
-            assert!(error <= 4e-3, "weight {i}: {} for {}", got[i], expected[i]);
+            assert!(error <= 2.1e-3, "weight {i}: {} for {}", got[i], expected[i]);
         }
     }
     println!("{} weights, largest error {worst:.1e}, {undecided} that rounding moves", got.len());
     let paths: Vec<&str> = training.weights.iter().map(|w| w.path.as_str()).collect();
     assert!(worst <= 1e-4, "{worst:.1e} in {paths:?}");
     assert!(undecided * 10 <= got.len(), "{undecided} of {} weights go where rounding goes", got.len());
+}
+
+/// Each weight's gradient within a thousandth of its length, or of that of all of them where it is next to nothing.
+fn compare_gradients(training: &Training, got: &[f64], expected: &[f64]) {
+    let length = |values: &[f64]| values.iter().map(|v| v * v).sum::<f64>().sqrt();
+    for weight in &training.weights {
+        let (got, wanted) = (&got[weight.range.clone()], &expected[weight.range.clone()]);
+        let error = distance(got, wanted) * length(wanted) / length(wanted).max(1e-5 * length(expected));
+        assert!(error <= TOLERANCE, "{}: {error:.1e}", weight.path);
+    }
+    println!("gradient: {:.1e} from PyTorch's", distance(got, expected));
 }
 
 #[test]
@@ -213,46 +223,66 @@ fn fixture_examples(training: &Training, model: &Model, folder: &str) -> Vec<Exa
     pairs.map(example).to_vec()
 }
 
-/// A step on the device against PyTorch's: `after` has the branch after PyTorch's step.
-fn check_torch(model: &Model, folder: &str, scope: Scope, loss: f32, after: &TensorFile) {
+/// What PyTorch has: the loss, the branch after a step, and the gradient in its place.
+struct Torch {
+    loss: f32,
+    after: TensorFile,
+    gradient: TensorFile,
+}
+
+/// The fixture's loss, weights and gradients.
+fn torch(name: &str) -> Torch {
+    let mut after = common::fixture(&format!("few_shot/{name}.safetensors"));
+    let loss = after.tensors.remove("loss").expect("a loss").data[0];
+    let mut gradient = TensorFile { file: name.to_owned(), ..TensorFile::default() };
+    after.tensors.retain(|path, tensor| match path.strip_prefix("gradient.") {
+        Some(path) => {
+            gradient.tensors.insert(path.to_owned(), tensor.clone());
+            false
+        }
+        None => true,
+    });
+    Torch { loss, after, gradient }
+}
+
+/// A step on the device against PyTorch's.
+fn check_torch(model: &Model, folder: &str, scope: Scope, torch: &Torch) {
     let options = TrainingOptions { scope, ..TrainingOptions::default() };
     let training = Arc::new(Training::new(model, 0, &options).expect("a training"));
     let examples = fixture_examples(&training, model, folder);
+    let values = |file: &TensorFile| -> Vec<f64> {
+        let of = |path: &str, dims: &[usize]| file.get(path, dims).unwrap_or_else(|e| panic!("{e}")).data.clone();
+        training.weights.iter().flat_map(|w| of(&w.path, &w.dims)).map(f64::from).collect()
+    };
+    let (expected, gradient) = (values(&torch.after), values(&torch.gradient));
     for lab in [&EIGHT_PLANES, &RGBA] {
         let Some(trained) = train(lab, &training, &examples, 2, 1) else { return };
-        println!("{folder} {scope:?}, {}: loss {} for {loss}", lab.name(), trained.losses[0]);
-        assert!((trained.losses[0] - loss).abs() <= 1e-5, "{} for {loss}", trained.losses[0]);
-        let expected = training.weights.iter().flat_map(|weight| {
-            let tensor = after.get(&weight.path, &weight.dims).unwrap_or_else(|e| panic!("{e}"));
-            tensor.data.iter().map(|v| f64::from(*v))
-        });
-        let expected: Vec<f64> = expected.collect();
-        compare_weights(&training, &trained.taps["next.weights"], &expected, &trained.taps["gradient"]);
-        let start = training.states[0].start.iter().map(|v| f64::from(*v)).collect::<Vec<f64>>();
-        let moved = expected.iter().zip(&start).filter(|(a, b)| (*a - *b).abs() > 5e-4).count();
+        println!("{folder} {scope:?}, {}: loss {} for {}", lab.name(), trained.losses[0], torch.loss);
+        assert!((trained.losses[0] - torch.loss).abs() <= 1e-5, "{} for {}", trained.losses[0], torch.loss);
+        compare_gradients(&training, &trained.taps["gradient"], &gradient);
+        compare_weights(&training, &trained.taps["next.weights"], &expected, &gradient);
+        let start = &training.states[0].start;
+        let moved = expected.iter().zip(start).filter(|(a, b)| (*a - f64::from(**b)).abs() > 5e-4).count();
         assert!(moved * 2 > expected.len(), "PyTorch moved {moved} of {} weights", expected.len());
     }
 }
 
 fn check_torch_lite(scope: Scope, name: &str) {
     let model = Model::load(&common::fixture_path("lite/tiny.cartoon.ron")).expect("a package");
-    let mut after = common::fixture(&format!("few_shot/{name}.safetensors"));
-    let loss = after.tensors.remove("loss").expect("a loss").data[0];
-    let unchanged = model.weights.branches[0].tensors.clone();
-    unchanged.into_iter().for_each(|(path, tensor)| {
-        after.tensors.entry(path).or_insert(tensor);
-    });
-    check_torch(&model, "lite", scope, loss, &after);
+    check_torch(&model, "lite", scope, &torch(name));
 }
 
+/// Weights that are not in the fixture are those of the checkpoint.
 fn check_torch_paper(scope: Scope, name: &str) {
-    let mut checkpoint = common::fixture("golden/weights.safetensors");
-    let model = import_checkpoint(&checkpoint, 8, 64).expect("a checkpoint");
-    let mut changed = common::fixture(&format!("few_shot/{name}.safetensors"));
-    let loss = changed.tensors.remove("loss").expect("a loss").data[0];
-    checkpoint.tensors.extend(changed.tensors);
-    let after = import_checkpoint(&checkpoint, 8, 64).expect("a checkpoint").weights.branches.remove(0);
-    check_torch(&model, "golden", scope, loss, &after);
+    let import = |changed: TensorFile| {
+        let mut checkpoint = common::fixture("golden/weights.safetensors");
+        checkpoint.tensors.extend(changed.tensors);
+        import_checkpoint(&checkpoint, 8, 64).expect("a checkpoint")
+    };
+    let Torch { loss, after, gradient } = torch(name);
+    let branch = |changed: TensorFile| import(changed).weights.branches.remove(0);
+    let torch = Torch { loss, after: branch(after), gradient: branch(gradient) };
+    check_torch(&import(TensorFile::default()), "golden", scope, &torch);
 }
 
 #[test]

@@ -309,6 +309,18 @@ fn a_checkpoint_without_the_dead_weights_is_imported() {
     assert_eq!(import_checkpoint(&file, 8, 64), import_checkpoint(&checkpoint(), 8, 64));
 }
 
+/// No file has such a tensor; code may.
+#[test]
+fn a_tensor_whose_values_do_not_fill_its_shape_is_refused_by_name() {
+    for name in ["gap_fc_new.weight", "ConvBlock1.1.weight"] {
+        let mut file = checkpoint();
+        file.tensors.get_mut(name).expect("a tensor").data.truncate(9);
+        let error = import_checkpoint(&file, 8, 64).expect_err("cut short");
+        assert!(matches!(&error, ModelError::Shape { node, .. } if node == name), "{error:?}");
+        assert_names(&error, &["golden/weights.safetensors", name, "9 values"]);
+    }
+}
+
 // Round trips
 
 fn assert_same_after_saving(model: &Model, test: &str) {

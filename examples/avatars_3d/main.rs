@@ -20,7 +20,7 @@ use bevy_toonface::prelude::*;
 use clap::Parser;
 
 use avatar::{Avatar, AvatarParts, avatar};
-use scene::{Scene, SceneArgs, SceneTarget, all_running};
+use scene::{Scene, SceneArgs, SceneTarget};
 
 /// Group and file of everybody, and where they stand.
 const PEOPLE: [(&str, f32); 2] = [("woman", 0.02), ("man", 0.47)];
@@ -38,7 +38,7 @@ const SCENE: Scene = Scene {
             .add_systems(Startup, (spawn_scene, avatar::light))
             .add_systems(Update, (point_cameras, toggle));
     },
-    is_done: all_running,
+    is_done: |world| avatar::settled(world, PEOPLE.len()),
 };
 
 /// Avatars in 3D and their cartoons in the HUD.
@@ -65,7 +65,6 @@ fn main() -> ExitCode {
             (SCENE.build)(app);
             app.add_systems(PostStartup, remove_groups);
         },
-        is_done: |world| Ok(world.query::<&AvatarParts>().iter(world).count() == PEOPLE.len()),
         ..SCENE
     };
     if args.plain { plain.run(&args.scene) } else { SCENE.run(&args.scene) }

@@ -7,6 +7,10 @@ use bevy::mesh::skinning::SkinnedMesh;
 use bevy::prelude::*;
 use bevy::transform::components::TransformTreeChanged;
 use bevy::world_serialization::{WorldAssetRoot, WorldInstanceReady};
+use bevy_toonface::ecs::Progress;
+use bevy_toonface::prelude::*;
+
+use crate::scene::all_running;
 
 /// An avatar. Its origin is at the neck; it looks along +Z.
 #[derive(Component, Debug, Clone)]
@@ -55,6 +59,34 @@ fn register_types(app: &mut App) {
         .register_type::<GltfExtras>()
         .register_type::<GltfMeshName>()
         .register_type::<GltfMaterialName>();
+}
+
+/// Frames with all avatars, and the cartoons that each camera had when there were enough of them.
+#[derive(Resource, Default)]
+struct Settling {
+    frames: u32,
+    updates: Vec<(Entity, u64)>,
+}
+
+/// Whether so many avatars are on screen, and every cartoon has been drawn anew since.
+///
+/// # Errors
+/// The error of a cartoon that has one.
+pub fn settled(world: &mut World, avatars: usize) -> Result<bool, String> {
+    /// Until textures and meshes that have been loaded are on screen.
+    const FRAMES: u32 = 5;
+    /// One or two cartoons may be under way.
+    const UPDATES: u64 = 3;
+    let found = world.query::<&AvatarParts>().iter(world).count();
+    let running = world.query::<&CartoonStatus>().iter(world).count() == 0 || all_running(world)?;
+    let updates = world.query::<(Entity, &Progress)>().iter(world).map(|(e, p)| (e, p.updates)).collect::<Vec<_>>();
+    let mut settling = world.get_resource_or_init::<Settling>();
+    settling.frames += u32::from(found == avatars);
+    if settling.frames < FRAMES || !running {
+        settling.updates = updates;
+        return Ok(false);
+    }
+    Ok(settling.updates.iter().zip(&updates).all(|(before, now)| now.1 >= before.1 + UPDATES))
 }
 
 /// The bundle of an avatar's file in `assets/avatars`.

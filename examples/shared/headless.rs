@@ -34,6 +34,8 @@ pub struct Headless {
     pub unpipelined: bool,
     /// Folder of the assets, where it is not the usual one.
     pub assets: Option<PathBuf>,
+    /// Compile pipelines before anything is drawn with them: no frame lacks what is still compiling.
+    pub compile_first: bool,
     /// The plugin under test.
     pub plugin: ToonfacePlugin,
     /// Adds further plugins, which have to be there before the renderer starts.
@@ -57,7 +59,11 @@ impl Headless {
             .disable::<WinitPlugin>()
             .set(WindowPlugin { primary_window: None, exit_condition: ExitCondition::DontExit, ..default() })
             .set(LogPlugin { filter: "error,bevy_toonface=info".into(), ..default() })
-            .set(RenderPlugin { render_creation: RenderCreation::Automatic(Box::new(settings)), ..default() });
+            .set(RenderPlugin {
+                render_creation: RenderCreation::Automatic(Box::new(settings)),
+                synchronous_pipeline_compilation: self.compile_first,
+                ..default()
+            });
         if let Some(folder) = self.assets {
             plugins = plugins.set(AssetPlugin { file_path: folder.display().to_string(), ..default() });
         }

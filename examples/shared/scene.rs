@@ -74,7 +74,7 @@ impl Scene {
     }
 
     fn take_picture(&self, out: &Path, plugins: fn(&mut App)) -> Result<(), String> {
-        let mut app = Headless { plugins: Some(plugins), ..default() }.start()?;
+        let mut app = Headless { compile_first: true, plugins: Some(plugins), ..default() }.start()?;
         let target = app.world_mut().resource_mut::<Assets<Image>>().add(picture(self.size));
         app.insert_resource(SceneTarget(RenderTarget::Image(target.clone().into())));
         // Nobody watches: the picture may come as soon as it can.

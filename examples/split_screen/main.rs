@@ -19,7 +19,7 @@ use bevy_toonface::prelude::*;
 use clap::Parser;
 
 use avatar::{Avatar, AvatarParts, avatar};
-use scene::{Scene, SceneArgs, SceneTarget, all_running};
+use scene::{Scene, SceneArgs, SceneTarget};
 
 const SCENE: Scene = Scene {
     title: "bevy_toonface: split screen",
@@ -29,7 +29,7 @@ const SCENE: Scene = Scene {
         app.add_systems(Startup, (spawn_scene, avatar::light))
             .add_systems(Update, (fit_viewports, tag_cameras, toggle));
     },
-    is_done: all_running,
+    is_done: |world| avatar::settled(world, 2),
 };
 
 /// Two views with a cartoon each.
@@ -69,7 +69,6 @@ fn main() -> ExitCode {
             app.insert_resource(Cartoons(false));
             (SCENE.build)(app);
         },
-        is_done: |world| Ok(world.query::<&AvatarParts>().iter(world).count() == 2),
         ..SCENE
     };
     if args.plain { plain.run(&args.scene) } else { cartoons.run(&args.scene) }

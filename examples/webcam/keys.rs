@@ -4,10 +4,10 @@ use bevy::prelude::*;
 use bevy_toonface::prelude::*;
 
 use super::Live;
-use super::screen::Guide;
+use super::screen::{Cameras, Guide};
 
 pub const HELP: &str =
-    "1 2 3 4: group   S: smoothing   M: mirror   G: guide   D: next camera   Space: stop, start   R: try again";
+    "1 to 4 group   S smoothing   M mirror   G guide   D next camera   Space stop, start   R try again";
 
 const GROUPS: [(KeyCode, &str); 4] =
     [(KeyCode::Digit1, "woman"), (KeyCode::Digit2, "man"), (KeyCode::Digit3, "kid"), (KeyCode::Digit4, "elderly")];
@@ -19,6 +19,7 @@ pub fn press(
     keys: Res<ButtonInput<KeyCode>>,
     live: Single<LiveParts, With<Live>>,
     mut guide: Single<&mut Visibility, With<Guide>>,
+    mut cameras: ResMut<Cameras>,
 ) {
     let (mut group, mut smoothing, mut webcam, mut video) = live.into_inner();
     if let Some((_, name)) = GROUPS.iter().find(|(key, _)| keys.just_pressed(*key)) {
@@ -44,6 +45,7 @@ pub fn press(
                 webcam.set_changed();
             }
             if keys.just_pressed(KeyCode::KeyD) {
+                cameras.look();
                 webcam.device = next(&webcam.device);
             }
         }

@@ -28,7 +28,8 @@ const SCENE: Scene = Scene {
     title: "bevy_toonface: webcam",
     size: UVec2::new(1000, 620),
     build: |app| {
-        app.add_systems(Startup, (screen::spawn, spawn_live).chain())
+        app.init_resource::<screen::Cameras>()
+            .add_systems(Startup, (screen::spawn, spawn_live).chain())
             .add_systems(Update, (keys::press, screen::show_mirror, screen::tell));
     },
     is_done: has_drawn_the_last_picture,

@@ -21,6 +21,28 @@ pub struct Mirror;
 #[derive(Component)]
 pub struct Guide;
 
+/// The cameras that are connected, in words.
+#[derive(Resource)]
+pub struct Cameras(String);
+
+impl Cameras {
+    /// Looks for them; that takes some milliseconds.
+    pub fn look(&mut self) {
+        self.0 = match list_webcams() {
+            Ok(list) => list.iter().map(|c| format!("{}: {}", c.index, c.name)).collect::<Vec<_>>().join(", "),
+            Err(error) => error.to_string(),
+        };
+    }
+}
+
+impl Default for Cameras {
+    fn default() -> Self {
+        let mut cameras = Self(String::new());
+        cameras.look();
+        cameras
+    }
+}
+
 /// The words below.
 #[derive(Component)]
 pub struct Words;
@@ -56,7 +78,7 @@ pub fn cartoon_place() -> impl Bundle {
 
 /// The picture of the entity that has the camera is shown here, too.
 pub fn show_mirror(
-    live: Single<(&VideoImage, &VideoStatus), (With<Live>, Changed<VideoStatus>)>,
+    live: Single<(&VideoImage, &VideoStatus), With<Live>>,
     mut mirror: Single<&mut Sprite, With<Mirror>>,
 ) {
     let (picture, status) = *live;
@@ -69,11 +91,17 @@ pub fn show_mirror(
 /// How the camera and the cartoon are, in words.
 pub fn tell(
     live: Single<(&VideoStatus, &CartoonStatus, &CartoonGroup, &CartoonSmoothing), With<Live>>,
+    cameras: Res<Cameras>,
     mut words: Single<&mut Text2d, With<Words>>,
 ) {
     let (video, cartoon, group, smoothing) = *live;
     let smoothing = if smoothing.effective().is_some() { "on" } else { "off" };
-    let text = format!("picture {video}\n{} {cartoon}, smoothing {smoothing}\n{}", group.0, super::keys::HELP);
+    let text = format!(
+        "picture {video}\n{} {cartoon}, smoothing {smoothing}\ncameras: {}\n{}",
+        group.0,
+        cameras.0,
+        super::keys::HELP
+    );
     if words.0 != text {
         words.0 = text;
     }

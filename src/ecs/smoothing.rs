@@ -9,13 +9,13 @@ use bevy::prelude::*;
 /// goes on to the network; where more has changed, the new picture does. So still parts of a noisy picture come to rest,
 /// and real changes are not late:
 ///
-/// | in one update, a pixel differs (any channel, in steps of 1 / 255) | arrives |
+/// | in one update, a pixel of the network's size differs in a channel | arrives |
 /// |---|---|
-/// | by 4 x `noise` or more on average with its 8 neighbours, or alone by 8 x `noise` | at once, exactly |
-/// | by more than 1.5 x `noise` on average, or alone by more than 3 x `noise` | partly, more the larger it is |
+/// | by 3 x noise or more on average with its 8 neighbours, or alone by 6 x noise | at once, exactly |
+/// | by more than 1 x noise on average, or alone by more than 2.5 x noise | partly, more the larger it is |
 /// | by less | to 95 % within 3 x `frames` updates |
 ///
-/// The average goes over each channel, noise and all. A still picture without noise is passed on exactly, and
+/// Noise is that of the picture; where n x n pixels of the picture are averaged to one of the network, a part in n of it. A still picture without noise is passed on exactly, and
 /// equal frames give equal cartoons, bit for bit. Another picture, another size or another model starts afresh.
 /// With a [`Cartoon::strength`](super::Cartoon::strength) below 1, the picture below the cartoon is the original.
 ///
@@ -26,7 +26,7 @@ pub struct CartoonSmoothing {
     /// How far a value strays from the truth, in steps of 1 / 255. Range: 0 (no smoothing) to 32, default 2: a webcam in
     /// good light. Dim light: 4 to 6.
     pub noise: f32,
-    /// How many updates the mean goes over. Range: 1 (no smoothing) to 64, default 16.
+    /// How many updates the mean goes over. Range: 1 (no smoothing) to 64, default 8.
     pub frames: u32,
 }
 
@@ -43,7 +43,7 @@ impl CartoonSmoothing {
 
 impl Default for CartoonSmoothing {
     fn default() -> Self {
-        Self { noise: 2.0, frames: 16 }
+        Self { noise: 2.0, frames: 8 }
     }
 }
 
@@ -54,7 +54,7 @@ mod tests {
     #[test]
     fn values_out_of_range_are_clamped_or_mean_off() {
         let effective = |noise, frames| CartoonSmoothing { noise, frames }.effective();
-        assert_eq!(effective(2.0, 16), Some(CartoonSmoothing::default()));
+        assert_eq!(effective(2.0, 8), Some(CartoonSmoothing::default()));
         assert_eq!(effective(1e9, 1000), Some(CartoonSmoothing { noise: 32.0, frames: 64 }));
         for (noise, frames) in [(0.0, 16), (-1.0, 16), (f32::NAN, 16), (2.0, 0), (2.0, 1)] {
             assert_eq!(effective(noise, frames), None, "{noise}, {frames}");

@@ -21,8 +21,8 @@ pub struct TrainingRequest {
     pub batch: usize,
     /// Steps to run.
     pub steps: usize,
-    /// Outputs of the training graph that are read back every so many steps and after the last one; `loss` is read back
-    /// after every step.
+    /// Outputs of the training graph that are read back after the first step, every so many steps, and after the last
+    /// one; `loss` is read back after every step.
     pub taps: Vec<String>,
     /// See `taps`; at least 1.
     pub tap_every: usize,

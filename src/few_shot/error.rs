@@ -62,15 +62,11 @@ pub enum FewShotError {
     #[error(transparent)]
     Device(CartoonError),
     /// Numbers grew beyond all bounds.
-    #[error("the training diverged at step {step}: use a smaller `learning_rate`; {}", kept_words(*kept))]
+    #[error("the training diverged at step {step}: use a smaller `learning_rate` (the branch of step {kept} is kept)")]
     Diverged {
         /// The step whose loss or weights are not finite.
         step: usize,
-        /// The step whose branch is kept in `FewShotResult`, if one was read back before.
-        kept: Option<usize>,
+        /// The step whose branch is kept in `FewShotResult`; 0 is the branch that it began with.
+        kept: usize,
     },
-}
-
-fn kept_words(kept: Option<usize>) -> String {
-    kept.map_or_else(|| "no branch was kept".into(), |step| format!("the branch of step {step} is kept"))
 }

@@ -213,7 +213,7 @@ impl Desk<'_, '_> {
 
     /// The error of numbers that are none, with the last branch that was one kept.
     fn diverged(&mut self, entity: Entity, session: &FewShotSession, work: &Work, step: usize) -> FewShotError {
-        let kept = work.good.as_ref().map(|(kept, _)| *kept);
+        let kept = work.good.as_ref().map_or(0, |(kept, _)| *kept);
         let model = self.models.get(&work.model).map(|model| model.model.clone());
         if let Some(Ok(result)) = model.map(|model| make(&model, session, work)) {
             self.commands.entity(entity).try_insert(result);

@@ -36,7 +36,7 @@ fn dont_care() -> LoadOpDontCare {
     // draws cover all tiles of the target (tests/plan.rs), except those of pictures that a batch lacks, and then the
     // recorder clears. Texels outside of the tiles belong to no tensor: no shader reads them, since every index is made
     // from a tile's origin and size. A composite pass draws to all of the output image,
-    // the passes that smooth draw to all of their textures. No pass blends.
+    // the passes that smooth draw to all of their textures. No pass of a chain blends.
     // Targets that hold other tensors beside the drawn one are loaded (`Pass::preserve`).
     // tests/stale.rs finds nothing of what was in the targets before in any result.
     unsafe { LoadOpDontCare::enabled() }

@@ -23,8 +23,8 @@ use crate::plan::{Arrangement, Layout};
 
 /// Differences in steps of the noise, on average over 3 x 3 pixels and of a pixel alone, that begin to count as a change
 /// and that count wholly. [`CartoonSmoothing`] tells of them.
-const AREA: [f32; 2] = [1.5, 4.0];
-const ALONE: [f32; 2] = [3.0, 8.0];
+const AREA: [f32; 2] = [1.0, 3.0];
+const ALONE: [f32; 2] = [2.5, 6.0];
 /// A step of 1 / 255 in the network's -1..1.
 const STEP: f32 = 2.0 / 255.0;
 /// Most views of a picture whose bind groups are kept: render targets take turns with two.
@@ -218,6 +218,8 @@ impl History {
     fn write(&self, picture: &Upcoming, restart: bool, params: &PrepareParams) {
         let fresh = PictureUniform { tensor: self.layout.uniform(), item: 0, block: [1; 2], ..picture.encode };
         let CartoonSmoothing { noise, frames } = picture.settings;
+        // A pixel of the network that is the mean of many has less noise.
+        let noise = noise / picture.encode.scale.max(1.0);
         let settle = SettleUniform {
             area: AREA.map(|times| times * noise * STEP),
             alone: ALONE.map(|times| times * noise * STEP),

@@ -217,6 +217,11 @@ impl Job {
         self.chains.as_ref().map_or(0, |chains| chains[0].passes.len())
     }
 
+    fn has_pipelines(&self, cache: &PipelineCache) -> bool {
+        let there = |chain: &Chain| chain.pipelines.iter().all(|id| cache.get_render_pipeline(*id).is_some());
+        self.chains.as_ref().is_some_and(|[chain, _]| there(chain))
+    }
+
     /// The chain of the step that is under way.
     fn chain(&self) -> Option<&Chain> {
         self.chains.as_ref().map(|chains| &chains[self.step % 2])
@@ -232,6 +237,8 @@ fn train(
     device: Res<RenderDevice>,
     timer: Res<Timer>,
 ) {
+    // A pipeline may have gone away (a shader was reloaded): the step goes on when it is back.
+    trainings.jobs.values_mut().filter(|job| !job.has_pipelines(&cache)).for_each(|job| job.slice = 0);
     let total: usize = trainings.jobs.values().map(|job| job.slice).sum();
     if total == 0 {
         return;
@@ -241,14 +248,11 @@ fn train(
     let mut frame = InFlight::new(Instant::now(), stopwatch);
     let mut marks = Marks { timer: &timer, stopwatch, at: 0, total };
     let mut recorded = 0;
-    for (entity, job) in &mut trainings.jobs {
+    for (entity, job) in trainings.jobs.iter_mut().filter(|(_, job)| job.slice > 0) {
         let draws = record(job, *entity, &mut encoder, &mut frame, &mut marks, &cache, &device);
         recorded += draws;
     }
-    // Without its last pass, a stopwatch would never stop.
-    if marks.at == marks.total {
-        stopwatch.into_iter().for_each(|watch| timer.stop(watch, &mut encoder));
-    }
+    stopwatch.into_iter().for_each(|watch| timer.stop(watch, &mut encoder));
     context.add_command_buffer(encoder.finish());
     chains.counters.passes += marks.at as u64;
     chains.counters.draws += recorded;
@@ -276,13 +280,9 @@ fn record(
 ) -> u64 {
     let steps = job.next..job.next + job.slice;
     let Some(chain) = job.chain() else { return 0 };
-    // A pipeline may have gone away (a shader was reloaded): the step goes on when it is back.
     let pipelines: Option<Vec<&RenderPipeline>> =
         chain.pipelines.iter().map(|id| cache.get_render_pipeline(*id)).collect();
-    let Some(pipelines) = pipelines else {
-        marks.total -= job.slice;
-        return 0;
-    };
+    let Some(pipelines) = pipelines else { return 0 };
     let picks = job.picker.pick(job.step);
     let mut draws = 0;
     for pass in chain.passes.get(steps.clone()).unwrap_or_default() {
@@ -298,7 +298,7 @@ fn record(
     let step = job.step + 1;
     let TrainingRequest { taps, tap_every, steps, .. } = &job.request;
     let mut names = vec!["loss".to_owned()];
-    if step.is_multiple_of((*tap_every).max(1)) || step >= *steps {
+    if step == 1 || step.is_multiple_of((*tap_every).max(1)) || step >= *steps {
         names.extend(taps.iter().filter(|name| *name != "loss").cloned());
     }
     let mut readback = Readback::record(chain, entity, 0, &names, device, encoder);

@@ -80,7 +80,8 @@ impl TensorFile {
     /// The tensor at `path` with the shape the network needs.
     ///
     /// # Errors
-    /// [`ModelError::MissingTensor`] or [`ModelError::TensorShape`].
+    /// [`ModelError::MissingTensor`] or [`ModelError::TensorShape`]; [`ModelError::Shape`] for a tensor that was put together
+    /// with too few or too many values.
     pub fn get(&self, path: &str, expected: &[usize]) -> Result<&Tensor, ModelError> {
         let Some(tensor) = self.tensors.get(path) else {
             return Err(ModelError::MissingTensor {
@@ -96,6 +97,10 @@ impl TensorFile {
                 expected: expected.to_vec(),
                 found: tensor.dims.clone(),
             });
+        }
+        if tensor.data.len() != expected.iter().product::<usize>() {
+            let reason = format!("`{}`: {} values do not fill the shape {expected:?}", self.file, tensor.data.len());
+            return Err(ModelError::shape(path, reason));
         }
         Ok(tensor)
     }

@@ -3,7 +3,7 @@
 use bevy::prelude::*;
 
 /// Middle of a face in the square that the bundled model was trained on, in parts of its side.
-const MIDDLE: Vec2 = Vec2::new(0.5, 0.52);
+const MIDDLE: Vec2 = Vec2::new(0.5, 0.53);
 /// Half the width and height of a face, from ear to ear and from hairline to chin.
 const RADII: Vec2 = Vec2::new(0.27, 0.34);
 /// Width of the line, in parts of the side.
@@ -51,7 +51,7 @@ mod tests {
 
     #[test]
     fn the_guide_is_clear_inside_bright_on_its_line_and_dark_outside() {
-        for side in [64, 480] {
+        for side in [200, 480] {
             let image = face_guide(side);
             let data = image.data.expect("pixels");
             let pixel = |at: Vec2| {

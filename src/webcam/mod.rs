@@ -110,9 +110,9 @@ pub(crate) fn plugin(app: &mut App) {
     app.add_systems(PostUpdate, open.in_set(VideoSystems::Open)).add_observer(close);
 }
 
-type Changed = (Entity, &'static Webcam, Option<&'static Request>, Option<&'static mut Video>);
+type WebcamParts = (Entity, &'static Webcam, Option<&'static Request>, Option<&'static mut Video>);
 
-fn open(mut webcams: Query<Changed, bevy::prelude::Changed<Webcam>>, mut commands: Commands) {
+fn open(mut webcams: Query<WebcamParts, Changed<Webcam>>, mut commands: Commands) {
     for (entity, webcam, known, video) in &mut webcams {
         let request = Request { device: webcam.device.clone(), size: webcam.size, fps: webcam.fps };
         let Webcam { mirror, square, active, .. } = *webcam;

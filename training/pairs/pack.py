@@ -73,7 +73,7 @@ class Pack:
 
     @cached_property
     def rest(self):
-        """(5909, 3) base vertices in decimetres, y up, face towards +z."""
+        """(n, 3) base vertices in decimetres, y up, face towards +z."""
         return self.array("v0").astype(np.float32)
 
     @property

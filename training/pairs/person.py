@@ -123,8 +123,11 @@ def _skin(group, body, rng):
         skin = "young_lightskinned_female3"
     tone = rng.uniform(0.92, 1.1) * np.array((1.0, rng.uniform(0.97, 1.03), rng.uniform(0.95, 1.05)))
     saturation = rng.uniform(0.87, 1.02) * looks.SKIN_SATURATION.get(skin, 1.0)
-    if main == "african":  # one dark sheet stands for a wide range of tones
-        tone = tone * rng.uniform(1.1, 1.8) * np.array((1.0, 1.02, 0.86))
+    # A few sheets stand for all tones, so that there is no gap between light and dark for a network to jump over.
+    if main == "african":
+        tone = tone * rng.uniform(0.9, 2.3) * np.array((1.0, 1.02, 0.86))
+    elif rng.uniform() < 0.45:  # tanned to brown
+        tone = tone * rng.uniform(0.42, 0.9) * np.array((1.0, 0.95, 0.90))
     deep = {"elderly": rng.uniform(0.45, 1.0), "kid": 0.0}.get(group, max(0.0, 1.6 * (body["age"] - 0.5)) * rng.uniform())
     return dict(skin=skin, tone=tuple(tone), saturation=saturation, blotches=rng.uniform() ** 2,
                 freckles=rng.uniform(0.2, 0.7) if rng.uniform() < 0.12 else 0.0, oil=rng.uniform(0.25, 1.3), wrinkles=deep)

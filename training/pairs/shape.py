@@ -18,7 +18,7 @@ def feature_names(pack):
 
 
 def head(pack, person):
-    """(5909, 3) vertices of the person's head as photographed, before posing."""
+    """(n, 3) vertices of the person's head as photographed, before posing."""
     vertices = pack.rest.copy()
     for weights in (_macro(person), _both_sides(dict(person.features)), _expression(person)):
         for name, weight in weights.items():

@@ -22,7 +22,7 @@ pytest.importorskip("PIL", reason="pillow is not installed")
 
 from PIL import Image  # noqa: E402
 
-from pairs import GROUPS, avatar, make, mesh, shape  # noqa: E402
+from pairs import GROUPS, avatar, glasses, make, mesh, shape  # noqa: E402
 from pairs.gpu import GpuError  # noqa: E402
 from pairs.pack import Pack, PackEntryMissing, PackError, PackFileMissing  # noqa: E402
 from pairs.person import sample  # noqa: E402
@@ -135,9 +135,37 @@ def test_bald_person_is_drawn(renderer):
 
 
 def test_head_poses_are_mostly_frontal(renderer):
-    yaws = [person_of(renderer, "man", index).yaw for index in range(200)]
-    assert max(map(abs, yaws)) <= 28
-    assert 7 < np.std(yaws) < 13
+    people = [person_of(renderer, "man", index) for index in range(200)]
+    for angle, limit in (("yaw", 35), ("pitch", 20), ("roll", 15)):
+        values = [getattr(person, angle) for person in people]
+        assert 0.6 * limit < max(map(abs, values)) <= limit
+    assert 10 < np.std([person.yaw for person in people]) < 15
+
+
+def test_glasses_are_drawn_in_both_pictures(renderer):
+    """Thick black frames darken both pictures around the eyes."""
+    person = person_of(renderer, "woman")
+    frame = glasses.Glasses(0.25, 0.2, 3.0, 0.03, 0.03, 0.02, (0.01, 0.01, 0.01), tint=0.0, glare=0.0)
+    bare, wearing = (renderer.render(dataclasses.replace(person, glasses=pair)) for pair in (None, frame))
+    for kind in ("photo", "cartoon"):
+        change = getattr(wearing, kind).astype(int) - getattr(bare, kind)
+        assert (change < -40).sum() > 30, kind
+
+
+def test_sunglasses_hide_the_eyes(renderer):
+    person = dataclasses.replace(person_of(renderer, "woman"), yaw=0.0, pitch=0.0, roll=0.0, off_centre=(0.0, 0.0))
+    shades = glasses.Glasses(0.28, 0.24, 3.0, 0.02, 0.02, 0.02, (0.01, 0.01, 0.01), tint=1.0, glare=0.0)
+    open_eyes, closed = (
+        renderer.render(dataclasses.replace(person, glasses=shades, eye=eye)).cartoon for eye in ("blue", "brown")
+    )
+    assert np.array_equal(open_eyes, closed)
+
+
+def test_gaze_moves_the_iris_and_nothing_else(renderer):
+    person = dataclasses.replace(person_of(renderer, "woman"), glasses=None, blink=0.0)
+    left, right = (renderer.render(dataclasses.replace(person, gaze=(yaw, 0.0))).cartoon for yaw in (-20.0, 20.0))
+    moved = np.abs(left.astype(int) - right).max(2) > 20
+    assert 5 < moved.sum() < 0.03 * moved.size
 
 
 def test_runs_resume_and_extend(renderer, pack, tmp_path):

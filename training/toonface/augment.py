@@ -66,7 +66,7 @@ class Augment:
     def colour(self, x: Tensor) -> Tensor:
         """The same mild gain, contrast and white balance for the photograph and its cartoon [N, 6, H, W]."""
         count = x.shape[0]
-        gain = self.uniform(0.88, 1.1, count, 1) * self.uniform(0.95, 1.05, count, 3)
+        gain = self.uniform(0.86, 1.1, count, 1) * self.uniform(0.9, 1.1, count, 3)
         contrast = self.uniform(0.92, 1.08, count, 1, 1, 1)
         lit = (x + 1) * gain.repeat(1, 2)[:, :, None, None] - 1
         return lit * contrast

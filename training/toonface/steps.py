@@ -4,8 +4,8 @@
 
 Two examples (photograph and target: input and output of two groups' fixtures), loss L1 + L1 of the gradients, one step
 of Adam (0.9, 0.999) with learning rate 1e-3 on group 0. Writes few_shot/{lite,paper}_{output,branch}.safetensors: `loss`
-[1], and every tensor of the branch that was trained, as it is after the step, under the names of the package (Lite) or of
-published checkpoints (Paper).
+[1], and every tensor of the branch that was trained, as it is after the step, and its gradient as `gradient.NAME`, under
+the names of the package (Lite) or of published checkpoints (Paper).
 """
 
 from __future__ import annotations
@@ -86,11 +86,17 @@ def main() -> None:
             before = {name: value.clone() for name, value in names(generator).items()}
             loss = step(generator, modules, photo, target)
             after = names(generator)
-            changed = {name: value.contiguous() for name, value in after.items() if not torch.equal(value, before[name])}
+            after = {name: value.clone() for name, value in after.items() if not torch.equal(value, before[name])}
+            changed = {name: value.contiguous() for name, value in after.items()}
+            # The same names and shapes, with gradients in place of weights.
+            slopes = {key: weight.grad for key, weight in generator.named_parameters() if weight.grad is not None}
+            generator.load_state_dict({**generator.state_dict(), **slopes})
+            named = names(generator)
+            changed.update({f"gradient.{name}": named[name].contiguous().clone() for name in list(changed)})
             changed["loss"] = torch.tensor([loss])
             path = out / f"{form}_{scope}.safetensors"
             save_file(changed, path)
-            print(f"{path.name}: {len(changed) - 1} tensors, loss {loss:.6f}, {path.stat().st_size} bytes")
+            print(f"{path.name}: {len(changed) // 2} tensors, loss {loss:.6f}, {path.stat().st_size} bytes")
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from . import checkpoint, config, losses
 from .augment import Augment
 from .data import Pairs, to_floats
 from .discriminator import Discriminators
+from .groups import Generator
 from .processes import Processes
 from .sheet import write_sheet
 
@@ -103,10 +104,10 @@ class Trainer:
         photo, cartoon = (torch.cat(parts).to(self.device) for parts in zip(*batches))
         return photo, cartoon, torch.tensor(order, device=self.device).repeat_interleave(len(photo) // len(order))
 
-    def run(self, photo: Tensor, order: Sequence[int]) -> Tuple[Tensor, Tensor]:
+    def run(self, photo: Tensor, order: Sequence[int], network: Optional[Generator] = None) -> Tuple[Tensor, Tensor]:
         """Drawing and CAM logits, with convolutions in bfloat16 where that is asked for."""
         with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.settings.train.bfloat16):
-            drawing = self.generator(photo, tuple(order))
+            drawing = (network or self.generator)(photo, tuple(order))
         return drawing.picture.float(), drawing.cam_logit.float()
 
     def losses_of(self, photo: Tensor, cartoon: Tensor, order: Sequence[int], playing: bool) -> Losses:
@@ -130,10 +131,14 @@ class Trainer:
         shared = self.augment.photographs(self.photos, self.settings.train.photo_batch)
         plain, taken = (part.to(self.device) for part in self.processes.share(*shared))
         with torch.no_grad():
-            steady = self.average(plain, (group,)).picture
+            steady, _ = self.run(plain, (group,), self.average)
         picture, _ = self.run(taken, (group,))
         weight = losses.line_weight(steady, weights.line)
         result = {"fake": picture, "photo_pixel": weights.consistency * losses.pixel_loss(picture, steady, weight)}
+        if group:
+            with torch.no_grad():
+                base, _ = self.run(plain, (0,), self.average)
+            result["photo_kept"] = weights.kept * losses.kept_loss(picture, base, plain)
         if playing:
             groups = torch.full((len(picture),), group, device=self.device)
             verdict = self.played(picture, groups, weights.photo_adversarial)

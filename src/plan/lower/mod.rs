@@ -199,10 +199,13 @@ impl<'a> Lowering<'a> {
     }
 
     /// Whether this is a step of training.
+    #[cfg(feature = "few_shot")]
     fn is_training(&self) -> bool {
-        #[cfg(feature = "few_shot")]
-        return self.lasting.is_some();
-        #[cfg(not(feature = "few_shot"))]
+        self.lasting.is_some()
+    }
+
+    #[cfg(not(feature = "few_shot"))]
+    fn is_training(&self) -> bool {
         false
     }
 
