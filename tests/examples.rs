@@ -122,6 +122,68 @@ fn the_webcam_example_shows_a_mirrored_portrait_beside_its_cartoon() {
     assert!(letters > 500, "{letters} bright pixels where words should be");
 }
 
+/// Mean difference of a rectangle of a picture from the same of another that is moved by `dx, dy`.
+fn moved(a: &RgbaImage, b: &RgbaImage, [x, y, w, h]: [u32; 4], (dx, dy): (i64, i64)) -> f64 {
+    let mut sum = 0;
+    for (py, px) in (y..y + h).flat_map(|py| (x..x + w).map(move |px| (py, px))) {
+        let at = |v: u32, d: i64| (i64::from(v) + d) as u32;
+        let (p, q) = (a.get_pixel(px, py).0, b.get_pixel(at(px, dx), at(py, dy)).0);
+        sum += (0..3).map(|c| u64::from(p[c].abs_diff(q[c]))).sum::<u64>();
+    }
+    sum as f64 / f64::from(3 * w * h)
+}
+
+/// Fails unless a cartoon lies over what it was drawn of, neither beside it nor upside down.
+fn assert_in_place(plain: &RgbaImage, cartoon: &RgbaImage, part: [u32; 4]) {
+    let change = moved(plain, cartoon, part, (0, 0));
+    assert!((2.0..60.0).contains(&change), "{part:?}: the cartoon is {change} of 255 from what it was drawn of");
+    for to in [(6, 0), (-6, 0), (0, 6), (0, -6)] {
+        let beside = moved(plain, cartoon, part, to);
+        assert!(beside > change, "{part:?}: {change} in place, {beside} moved by {to:?}");
+    }
+}
+
+#[test]
+fn avatars_look_out_of_their_frames_as_cartoons() {
+    let (plain, cartoon) = (picture_with("avatars_3d", &["--plain"]), picture("avatars_3d"));
+    assert_eq!(cartoon.dimensions(), (1280, 720));
+    let frames = [[28, 28, 256, 256], [28, 340, 256, 256]];
+    for (x, y, pixel) in cartoon.enumerate_pixels() {
+        let inside = |[left, top, w, h]: [u32; 4]| (left..left + w).contains(&x) && (top..top + h).contains(&y);
+        // Beside the figure, a portrait is transparent and shows its frame.
+        let corner = frames.iter().any(|[left, top, ..]| inside([*left, *top, 36, 36]));
+        if corner || !frames.into_iter().any(inside) {
+            assert_eq!(pixel, plain.get_pixel(x, y), "pixel {x}, {y} is in no portrait");
+        }
+    }
+    for [x, y, w, h] in frames {
+        assert_in_place(&plain, &cartoon, [x + 60, y + 40, w - 120, h - 90]);
+    }
+}
+
+#[test]
+fn a_split_screen_has_a_cartoon_in_each_half() {
+    let (plain, cartoon) = (picture_with("split_screen", &["--plain"]), picture("split_screen"));
+    assert_eq!(cartoon.dimensions(), (1200, 600));
+    assert_in_place(&plain, &cartoon, [60, 60, 480, 480]);
+    // In the right half, only the head.
+    let changed =
+        |x: u32, y: u32| (0..3).any(|c| plain.get_pixel(x, y).0[c].abs_diff(cartoon.get_pixel(x, y).0[c]) > 2);
+    let pixels: Vec<(u32, u32)> =
+        (600..1200).flat_map(|x| (0..600).map(move |y| (x, y))).filter(|(x, y)| changed(*x, *y)).collect();
+    let low = pixels.iter().fold((1200, 600), |low, p| (low.0.min(p.0), low.1.min(p.1)));
+    let high = pixels.iter().fold((0, 0), |high, p| (high.0.max(p.0), high.1.max(p.1)));
+    let (width, height) = (high.0 - low.0, high.1 - low.1);
+    assert!((200..340).contains(&width) && (200..340).contains(&height), "from {low:?} to {high:?}");
+    assert!(low.0 > 610 && high.0 < 1000 && low.1 > 100 && high.1 < 500, "from {low:?} to {high:?}");
+    assert_in_place(&plain, &cartoon, [low.0 + 50, low.1 + 50, width - 100, height - 100]);
+    // Soft edges: nothing jumps where the region ends.
+    for x in low.0..=high.0 {
+        let edge = moved(&plain, &cartoon, [x, low.1, 1, 2], (0, 0));
+        assert!(edge < 8.0, "column {x}: the region's edge shows, {edge} of 255");
+    }
+}
+
 /// How much of a rectangle, 0 to 1, has a colour that `is_it`.
 #[cfg(feature = "debug_ui")]
 fn share(picture: &RgbaImage, [x, y, w, h]: [u32; 4], is_it: impl Fn([u8; 3]) -> bool) -> f64 {
@@ -211,67 +273,5 @@ fn the_panel_shows_times_memory_and_passes() {
             let bars = share(&picture, [720, 280, 330, 380], |rgb| colourful(rgb) > 60);
             assert!((0.02..0.8).contains(&bars), "bars: {bars}");
         }
-    }
-}
-
-/// Mean difference of a rectangle of a picture from the same of another that is moved by `dx, dy`.
-fn moved(a: &RgbaImage, b: &RgbaImage, [x, y, w, h]: [u32; 4], (dx, dy): (i64, i64)) -> f64 {
-    let mut sum = 0;
-    for (py, px) in (y..y + h).flat_map(|py| (x..x + w).map(move |px| (py, px))) {
-        let at = |v: u32, d: i64| (i64::from(v) + d) as u32;
-        let (p, q) = (a.get_pixel(px, py).0, b.get_pixel(at(px, dx), at(py, dy)).0);
-        sum += (0..3).map(|c| u64::from(p[c].abs_diff(q[c]))).sum::<u64>();
-    }
-    sum as f64 / f64::from(3 * w * h)
-}
-
-/// Fails unless a cartoon lies over what it was drawn of, neither beside it nor upside down.
-fn assert_in_place(plain: &RgbaImage, cartoon: &RgbaImage, part: [u32; 4]) {
-    let change = moved(plain, cartoon, part, (0, 0));
-    assert!((2.0..60.0).contains(&change), "{part:?}: the cartoon is {change} of 255 from what it was drawn of");
-    for to in [(6, 0), (-6, 0), (0, 6), (0, -6)] {
-        let beside = moved(plain, cartoon, part, to);
-        assert!(beside > change, "{part:?}: {change} in place, {beside} moved by {to:?}");
-    }
-}
-
-#[test]
-fn avatars_look_out_of_their_frames_as_cartoons() {
-    let (plain, cartoon) = (picture_with("avatars_3d", &["--plain"]), picture("avatars_3d"));
-    assert_eq!(cartoon.dimensions(), (1280, 720));
-    let frames = [[28, 28, 256, 256], [28, 340, 256, 256]];
-    for (x, y, pixel) in cartoon.enumerate_pixels() {
-        let inside = |[left, top, w, h]: [u32; 4]| (left..left + w).contains(&x) && (top..top + h).contains(&y);
-        // Beside the figure, a portrait is transparent and shows its frame.
-        let corner = frames.iter().any(|[left, top, ..]| inside([*left, *top, 36, 36]));
-        if corner || !frames.into_iter().any(inside) {
-            assert_eq!(pixel, plain.get_pixel(x, y), "pixel {x}, {y} is in no portrait");
-        }
-    }
-    for [x, y, w, h] in frames {
-        assert_in_place(&plain, &cartoon, [x + 60, y + 40, w - 120, h - 90]);
-    }
-}
-
-#[test]
-fn a_split_screen_has_a_cartoon_in_each_half() {
-    let (plain, cartoon) = (picture_with("split_screen", &["--plain"]), picture("split_screen"));
-    assert_eq!(cartoon.dimensions(), (1200, 600));
-    assert_in_place(&plain, &cartoon, [60, 60, 480, 480]);
-    // In the right half, only the head.
-    let changed =
-        |x: u32, y: u32| (0..3).any(|c| plain.get_pixel(x, y).0[c].abs_diff(cartoon.get_pixel(x, y).0[c]) > 2);
-    let pixels: Vec<(u32, u32)> =
-        (600..1200).flat_map(|x| (0..600).map(move |y| (x, y))).filter(|(x, y)| changed(*x, *y)).collect();
-    let low = pixels.iter().fold((1200, 600), |low, p| (low.0.min(p.0), low.1.min(p.1)));
-    let high = pixels.iter().fold((0, 0), |high, p| (high.0.max(p.0), high.1.max(p.1)));
-    let (width, height) = (high.0 - low.0, high.1 - low.1);
-    assert!((200..340).contains(&width) && (200..340).contains(&height), "from {low:?} to {high:?}");
-    assert!(low.0 > 610 && high.0 < 1000 && low.1 > 100 && high.1 < 500, "from {low:?} to {high:?}");
-    assert_in_place(&plain, &cartoon, [low.0 + 50, low.1 + 50, width - 100, height - 100]);
-    // Soft edges: nothing jumps where the region ends.
-    for x in low.0..=high.0 {
-        let edge = moved(&plain, &cartoon, [x, low.1, 1, 2], (0, 0));
-        assert!(edge < 8.0, "column {x}: the region's edge shows, {edge} of 255");
     }
 }

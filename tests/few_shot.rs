@@ -17,7 +17,7 @@ use bevy_toonface::ecs::CartoonTensors;
 use bevy_toonface::few_shot::{FewShotEvent, FewShotProgress, Scope};
 use bevy_toonface::model::{Generator, Model, Tensor};
 use bevy_toonface::prelude::*;
-use common::{Random, random_model};
+use common::{Random, manifest, random_model};
 use gpu::headless::run_until;
 use gpu::{EIGHT_PLANES, LIMIT, WEBGL2, add_model, read_tensors, spawn_picture};
 
@@ -31,7 +31,8 @@ const MARGIN: f32 = 0.4;
 /// Eight base channels at 64 x 64, random weights.
 fn model() -> Model {
     let branch = ["stem", "style", "up1", "up2", "merge", "head"].map(String::from).to_vec();
-    random_model(Generator::Lite { base_channels: 8, image_size: SIDE, branch }, 2, 3)
+    let generator = Generator::Lite { base_channels: 8, image_size: SIDE, branch };
+    Model { manifest: manifest(generator.clone(), 2), ..random_model(generator, 2, 3) }
 }
 
 /// A picture of soft blobs on a gradient, another one for each seed.

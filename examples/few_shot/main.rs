@@ -105,7 +105,7 @@ fn run(args: &Args) -> Result<(), String> {
     let (losses, result) = learn(&mut app, args, train)?;
     let after = draw(&mut app, &args.name, test)?;
 
-    std::fs::create_dir_all(&args.out).map_err(|e| format!("cannot make `{}`: {e}", args.out.display()))?;
+    std::fs::create_dir_all(&args.out).map_err(|e| format!("cannot make the folder `{}`: {e}", args.out.display()))?;
     let manifest = model.save(&args.out).map_err(|e| e.to_string())?;
     result.save(&manifest).map_err(|e| e.to_string())?;
     println!("package with the group `{}`: {}", args.name, manifest.display());

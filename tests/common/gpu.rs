@@ -134,7 +134,8 @@ impl Lab {
         let start = move || {
             let mut plugin = ToonfacePlugin { max_planes: planes, format, ..default() };
             plugin.max_memory = memory.or(plugin.max_memory);
-            Headless { webgl2, unpipelined, assets: assets.map(asset_folder), plugin, plugins, ..default() }.start()
+            let assets = assets.map(asset_folder);
+            Headless { webgl2, unpipelined, assets, plugin, plugins, ..default() }.start()
         };
         let jobs = match self.jobs.get_or_init(|| worker(start)) {
             Ok(jobs) => jobs,
