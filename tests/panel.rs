@@ -226,6 +226,7 @@ fn an_entity_may_vanish_while_it_is_looked_at() {
                     stage.app.world_mut().despawn(reader);
                 }
                 (0..6).for_each(|_| stage.frame());
+                stage.app.world_mut().despawn(other);
             });
         }
     });

@@ -14,6 +14,9 @@ use crate::ecs::CartoonStatus;
 
 /// Width of the list of layers.
 const LIST: f32 = 196.0;
+/// What there is instead of a picture at first.
+const CHOOSE: &str = "Choose a layer. It is read in a chain of passes of its own, beside the cartoon's: more textures, and \
+                      layers that are fused otherwise.";
 /// Tiles are drawn no larger than this many points a texel.
 const LARGEST_TEXEL: f32 = 12.0;
 
@@ -33,20 +36,22 @@ pub(super) fn tab(
             controls(ui, view);
             match (layer, reader) {
                 (None, _) => {
-                    ui.label(weak("Choose a layer. It is read in a chain of passes of its own, beside the cartoon's: more textures, and layers that are fused otherwise."));
+                    ui.label(weak(CHOOSE));
                 }
                 (Some(_), Some(CartoonStatus::Failed(error))) => {
                     ui.colored_label(style::BAD, error.to_string());
                 }
-                (Some(layer), _) => match view.maps.as_ref().filter(|_| view.seen.as_ref().is_some_and(|s| s.layer == *layer)) {
-                    Some((maps, texture)) => picture(ui, maps, texture),
-                    None => {
-                        ui.horizontal(|ui| {
-                            ui.spinner();
-                            ui.label(weak("reading"));
-                        });
+                (Some(layer), _) => {
+                    match view.maps.as_ref().filter(|_| view.seen.as_ref().is_some_and(|s| s.layer == *layer)) {
+                        Some((maps, texture)) => picture(ui, maps, texture),
+                        None => {
+                            ui.horizontal(|ui| {
+                                ui.spinner();
+                                ui.label(weak("reading"));
+                            });
+                        }
                     }
-                },
+                }
             }
         });
     });

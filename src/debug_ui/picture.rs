@@ -81,10 +81,11 @@ pub(super) fn compare(ui: &mut Ui, pair: &Pair, side: f32, heat: Option<TextureI
         painter.image(heat, square, WHOLE, Color32::WHITE);
     }
     if pair.original.is_some() && pair.cartoon.is_some() {
-        let x = egui::lerp(picture.left()..=picture.right(), at);
+        // On a whole point, so that the line is sharp.
+        let x = egui::lerp(picture.left()..=picture.right(), at).round();
         let color = if response.hovered() || response.dragged() { Color32::WHITE } else { Color32::from_gray(0xdd) };
-        painter.vline(x, picture.y_range(), (3.0, Color32::from_black_alpha(120)));
-        painter.vline(x, picture.y_range(), (1.5, color));
+        painter.vline(x, picture.y_range(), (4.0, Color32::from_black_alpha(120)));
+        painter.vline(x, picture.y_range(), (2.0, color));
         let handle = pos2(x, picture.center().y);
         painter.circle(handle, 9.0, Color32::from_black_alpha(160), (1.5, color));
         painter.text(handle, Align2::CENTER_CENTER, "↔", FontId::proportional(13.0), color);

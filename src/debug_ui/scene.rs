@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bevy::ecs::query::QueryData;
 use bevy::ecs::system::SystemParam;
 use bevy::prelude::*;
 
@@ -86,13 +87,8 @@ impl SceneParams<'_, '_> {
         }
     }
 
-    fn row(
-        &self,
-        (entity, name, group, cartoon, status, source, output, probe, view): <Cartoons as bevy::ecs::query::QueryData>::Item<
-            '_,
-            '_,
-        >,
-    ) -> Row {
+    fn row(&self, cartoon: <Cartoons as QueryData>::Item<'_, '_>) -> Row {
+        let (entity, name, group, cartoon, status, source, output, probe, view) = cartoon;
         let default_model = self.default_model.as_ref().map(|model| &model.0);
         let handle = cartoon.model.as_ref().or(default_model);
         Row {

@@ -14,6 +14,7 @@ use half::f16;
 
 use super::chain::Chain;
 use crate::model::{Shape, Tensor};
+use crate::plan::params::NO_FLOOR;
 use crate::plan::{Layout, PlannedTensor, TensorFormat};
 
 /// Rows in a buffer that textures are copied to start at multiples of this (wgpu's COPY_BYTES_PER_ROW_ALIGNMENT).
@@ -137,8 +138,19 @@ fn gather(tensor: &PlannedTensor, item: usize, planes: &[Vec<f32>]) -> Tensor {
     let shape = tensor.shape;
     // What was copied is the tensor alone.
     let places = Places { layout: &tensor.layout.alone(), shape, item };
+    let lowest = lowest(tensor.layout.arrangement.format);
     let values = places.each().map(|(plane, index)| planes[plane][index]);
+    let values = values.map(|value| if value == lowest { f32::NAN } else { value });
     Tensor { dims: vec![1, shape.channels, shape.height, shape.width], data: values.collect() }
+}
+
+/// What a NaN may have become: results end in `max(x, floor)`, and many devices take the floor then. Without a ReLU, the
+/// floor is the lowest value that there is ([`NO_FLOOR`]), which stands for nothing else.
+fn lowest(format: TensorFormat) -> f32 {
+    match format {
+        TensorFormat::R32Float | TensorFormat::Rgba32Float => NO_FLOOR,
+        TensorFormat::Rgba16Float => f16::MIN.to_f32(),
+    }
 }
 
 /// Where the values of one picture lie: plane, and index among the plane's values.
