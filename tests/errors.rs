@@ -13,7 +13,7 @@ fn page() -> String {
     std::fs::read_to_string(root().join(PAGE)).expect("the page")
 }
 
-/// Path and text of all Rust files below a folder.
+/// Path and text of all Rust files below a folder, without their documentation and tests.
 fn sources(folder: &str) -> Vec<(PathBuf, String)> {
     let mut folders = vec![root().join(folder)];
     let mut files = Vec::new();
@@ -24,7 +24,9 @@ fn sources(folder: &str) -> Vec<(PathBuf, String)> {
                 folders.push(path);
             } else if path.extension().is_some_and(|extension| extension == "rs") {
                 let text = std::fs::read_to_string(&path).expect("UTF-8");
-                files.push((path, text.split("\n#[cfg(test)]").next().unwrap_or_default().to_owned()));
+                let product = text.split("\n#[cfg(test)]").next().unwrap_or_default();
+                let code = product.lines().filter(|line| !line.trim_start().starts_with("//"));
+                files.push((path, code.collect::<Vec<_>>().join("\n")));
             }
         }
     }
