@@ -183,3 +183,95 @@ fn a_split_screen_has_a_cartoon_in_each_half() {
         assert!(edge < 8.0, "column {x}: the region's edge shows, {edge} of 255");
     }
 }
+
+/// How much of a rectangle, 0 to 1, has a colour that `is_it`.
+#[cfg(feature = "debug_ui")]
+fn share(picture: &RgbaImage, [x, y, w, h]: [u32; 4], is_it: impl Fn([u8; 3]) -> bool) -> f64 {
+    let part = image::imageops::crop_imm(picture, x, y, w, h).to_image();
+    part.pixels().filter(|pixel| is_it([pixel[0], pixel[1], pixel[2]])).count() as f64 / f64::from(w * h)
+}
+
+/// Text is bright; the panel's ground is dark, and bluer than the scene behind it.
+#[cfg(feature = "debug_ui")]
+fn is_text([r, g, b]: [u8; 3]) -> bool {
+    r.min(g).min(b) > 150
+}
+
+/// Distance between greatest and least component: 0 for greys.
+#[cfg(feature = "debug_ui")]
+fn colourful([r, g, b]: [u8; 3]) -> u8 {
+    r.max(g).max(b) - r.min(g).min(b)
+}
+
+/// What all tabs have: four cartoons to the left, the list of them to the right.
+#[cfg(feature = "debug_ui")]
+fn check_panel(picture: &RgbaImage) {
+    assert_eq!(picture.dimensions(), (1280, 720));
+    for [x, y] in [[10, 72], [306, 72], [10, 368], [306, 368]] {
+        let faces = share(picture, [x + 60, y + 90, 160, 120], |rgb| colourful(rgb) > 20);
+        assert!(faces > 0.4, "a face of {faces} at {x}, {y}");
+    }
+    let ground = |rgb: [u8; 3]| rgb[2] > rgb[0] + 4 && rgb.iter().all(|v| *v < 60);
+    assert!(share(picture, [590, 0, 20, 720], ground) < 0.01, "the panel covers the scene");
+    assert!(share(picture, [630, 690, 600, 10], ground) > 0.9, "no panel down there");
+    // Names, groups, numbers: a row each, and lines without text between them.
+    let rows = (60..165).map(|y| share(picture, [640, y, 130, 1], is_text) > 0.02).collect::<Vec<_>>();
+    let begins = rows.windows(2).filter(|pair| pair[1] && !pair[0]).count();
+    assert_eq!(begins, 4, "rows of names: {rows:?}");
+    assert!(share(picture, [1150, 60, 115, 100], is_text) > 0.01, "no numbers");
+    assert!(share(picture, [630, 165, 260, 20], is_text) > 0.04, "no tabs");
+}
+
+#[cfg(feature = "debug_ui")]
+#[test]
+fn the_panel_shows_cartoons_beside_their_pictures_and_their_attention() {
+    let picture = picture("panel");
+    check_panel(&picture);
+    let compare = [640, 210, 380, 380];
+    assert!(share(&picture, compare, |rgb| colourful(rgb) > 15) > 0.2, "neither picture nor cartoon");
+    // The line between them, and words in both corners.
+    let line = (800..860).any(|x| share(&picture, [x, 215, 1, 150], |rgb| rgb.iter().all(|v| *v > 200)) > 0.9);
+    assert!(line, "no line to drag");
+    assert!(share(&picture, [625, 594, 50, 22], is_text) > 0.05, "no word below the picture");
+    // Names and logits of four groups.
+    let logits = share(&picture, [1050, 370, 200, 110], is_text);
+    assert!((0.01..0.4).contains(&logits), "logits: {logits}");
+}
+
+#[cfg(feature = "debug_ui")]
+#[test]
+fn the_panel_shows_feature_maps() {
+    let picture = picture_with("panel", &["--tab", "layers"]);
+    check_panel(&picture);
+    let names = share(&picture, [626, 250, 180, 400], is_text);
+    assert!((0.02..0.4).contains(&names), "names of layers: {names}");
+    let maps = [826, 242, 400, 400];
+    assert!(share(&picture, maps, |rgb| colourful(rgb) > 60) > 0.7, "no tiles in viridis");
+    let colors: std::collections::BTreeSet<[u8; 3]> =
+        image::imageops::crop_imm(&picture, maps[0], maps[1], maps[2], maps[3])
+            .to_image()
+            .pixels()
+            .map(|p| [p[0], p[1], p[2]])
+            .collect();
+    assert!(colors.len() > 60, "{} colours", colors.len());
+    // Eight tiles a row, dark lines between them.
+    let dark = |x: &u32| share(&picture, [*x, 242, 1, 400], |rgb| rgb.iter().all(|v| *v < 45)) > 0.9;
+    let lines: Vec<bool> = (826..1226).map(|x| dark(&x)).collect();
+    assert!(lines.windows(2).filter(|pair| pair[1] && !pair[0]).count() >= 6, "no grid");
+}
+
+#[cfg(feature = "debug_ui")]
+#[test]
+fn the_panel_shows_times_memory_and_passes() {
+    for (tab, rows) in [("time", [626, 280, 90, 380]), ("memory", [626, 200, 600, 220]), ("plan", [626, 260, 560, 400])]
+    {
+        let picture = picture_with("panel", &["--tab", tab]);
+        check_panel(&picture);
+        let text = share(&picture, rows, is_text);
+        assert!((0.01..0.4).contains(&text), "{tab}: text {text}");
+        if tab == "time" {
+            let bars = share(&picture, [720, 280, 330, 380], |rgb| colourful(rgb) > 60);
+            assert!((0.02..0.8).contains(&bars), "bars: {bars}");
+        }
+    }
+}

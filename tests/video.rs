@@ -369,6 +369,17 @@ fn an_empty_sprite_shows_the_video_at_once_and_another_from_the_first_frame_on()
     assert!(theatre::pixels(&theatre.app, full).is_some());
 }
 
+#[cfg(feature = "ui")]
+#[test]
+fn an_image_node_shows_the_video() {
+    let mut theatre = Theatre::new();
+    let node = theatre.spawn((Video::new(|| TestPattern::new((32, 32).into(), 100.0)), ImageNode::default()));
+    theatre.app.update();
+    let world = theatre.app.world();
+    let picture = &world.get::<VideoImage>(node).expect("a picture").image;
+    assert_eq!(&world.get::<ImageNode>(node).expect("a node").image, picture);
+}
+
 #[test]
 fn every_error_says_what_and_most_say_what_to_do() {
     let (camera, reason) = ("Cam (0)".to_owned(), "the system's words".to_owned());

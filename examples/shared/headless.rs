@@ -38,6 +38,8 @@ pub struct Headless {
     pub compile_first: bool,
     /// The plugin under test.
     pub plugin: ToonfacePlugin,
+    /// Adds further plugins, which have to be there before the renderer starts.
+    pub plugins: Option<fn(&mut App)>,
 }
 
 impl Headless {
@@ -73,8 +75,11 @@ impl Headless {
         }
         let mut app = HeadlessApp(App::new());
         // Without a GPU, Bevy panics.
-        quietly(|| app.add_plugins((plugins, self.plugin)).is_plugin_added::<RenderPlugin>())
-            .map_err(|reason| format!("{NO_GPU}. {reason}"))?;
+        let add = |app: &mut HeadlessApp| {
+            app.add_plugins((plugins, self.plugin));
+            self.plugins.into_iter().for_each(|add| add(app));
+        };
+        quietly(|| add(&mut app)).map_err(|reason| format!("{NO_GPU}. {reason}"))?;
         let started = Instant::now();
         while app.plugins_state() == PluginsState::Adding {
             if started.elapsed() > Duration::from_secs(60) {

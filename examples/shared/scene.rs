@@ -40,20 +40,27 @@ pub struct SceneTarget(pub RenderTarget);
 
 impl Scene {
     /// Opens a window, or takes the picture and tells its path.
+    #[allow(dead_code, reason = "scenes with further plugins have the other one")]
     pub fn run(&self, args: &SceneArgs) -> ExitCode {
+        self.run_with(args, |_| ())
+    }
+
+    /// The same with further plugins.
+    #[allow(dead_code, reason = "most scenes need none")]
+    pub fn run_with(&self, args: &SceneArgs, plugins: fn(&mut App)) -> ExitCode {
         match &args.out {
-            Some(out) if args.headless => match self.take_picture(out) {
+            Some(out) if args.headless => match self.take_picture(out, plugins) {
                 Ok(()) => ExitCode::SUCCESS,
                 Err(message) => {
                     eprintln!("error: {message}");
                     ExitCode::FAILURE
                 }
             },
-            _ => self.open_window(),
+            _ => self.open_window(plugins),
         }
     }
 
-    fn open_window(&self) -> ExitCode {
+    fn open_window(&self, plugins: fn(&mut App)) -> ExitCode {
         let window = Window { title: self.title.into(), resolution: self.size.into(), ..default() };
         let mut app = App::new();
         app.add_plugins((
@@ -61,12 +68,13 @@ impl Scene {
             ToonfacePlugin::default(),
         ))
         .init_resource::<SceneTarget>();
+        plugins(&mut app);
         (self.build)(&mut app);
         if app.run().is_success() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
     }
 
-    fn take_picture(&self, out: &Path) -> Result<(), String> {
-        let mut app = Headless { compile_first: true, ..default() }.start()?;
+    fn take_picture(&self, out: &Path, plugins: fn(&mut App)) -> Result<(), String> {
+        let mut app = Headless { compile_first: true, plugins: Some(plugins), ..default() }.start()?;
         let target = app.world_mut().resource_mut::<Assets<Image>>().add(picture(self.size));
         app.insert_resource(SceneTarget(RenderTarget::Image(target.clone().into())));
         // Nobody watches: the picture may come as soon as it can.

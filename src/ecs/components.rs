@@ -128,10 +128,12 @@ pub struct CartoonOutput {
 }
 
 /// Asks for the network's tensors of this entity's cartoon, once for every update; they arrive as
-/// [`CartoonTensors`]. For tools and tests: reading back is slow.
+/// [`CartoonTensors`]. For tools and tests: reading back is slow, and entities with the same taps share a chain of
+/// passes of its own, in which these tensors are kept and not fused away.
 #[derive(Component, Debug, Clone, PartialEq)]
 pub struct CartoonTaps {
-    /// Names of the graph's outputs, such as `output`, `cam_logit`, `encode4`.
+    /// Names of the graph's outputs, such as `output`, `cam_logit`, `encode4`; or of any of its nodes, see
+    /// [`Graph::layer`](crate::model::Graph::layer).
     pub names: Vec<String>,
 }
 

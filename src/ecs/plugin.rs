@@ -84,6 +84,7 @@ impl Plugin for CartoonPlugin {
                 ),
             )
             .add_observer(untag)
+            .add_observer(super::redraw::redraw)
             .add_plugins(super::camera::plugin);
         #[cfg(all(feature = "hot_reload", not(target_arch = "wasm32")))]
         app.add_plugins(super::hot_reload::plugin);
@@ -213,7 +214,8 @@ fn update_requests(
             commands.entity(cartoon.entity).try_insert(Progress::default());
         }
         let update = cartoon.cartoon.update;
-        if update == UpdateRate::Once && cartoon.progress.is_some_and(|p| p.updates > 0) {
+        let redraw = std::mem::take(&mut cartoon.request.bypass_change_detection().redraw);
+        if update == UpdateRate::Once && !redraw && cartoon.progress.is_some_and(|p| p.updates > 0) {
             // It may have had another rate before.
             if let Some(wanted) = &mut cartoon.request.bypass_change_detection().wanted {
                 wanted.always = false;
@@ -244,9 +246,9 @@ fn update_requests(
             // Until everything is there, no update is due.
             UpdateRate::PerSecond(rate) if wanted.is_some() => {
                 let request = cartoon.request.bypass_change_detection();
-                request.pacer.due(now, rate) || request.is_of_another(wanted.as_ref())
+                redraw || request.pacer.due(now, rate) || request.is_of_another(wanted.as_ref())
             }
-            _ => stale || wanted != cartoon.request.wanted,
+            _ => redraw || stale || wanted != cartoon.request.wanted,
         };
         if renew {
             *latest_revision += 1;

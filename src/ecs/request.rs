@@ -33,12 +33,14 @@ impl RequestSource {
         if let Self::Image(_, part) = self { *part } else { None }
     }
 
-    /// Whether this is what the component asks for.
-    pub(super) fn is_of(&self, source: &CartoonSource) -> bool {
+    /// Whether this is what a component shows, or another part of it that has the same size: the pages of an animation
+    /// may turn faster than cartoons are drawn, and then one of the pages before is shown.
+    pub(super) fn may_stand_for(&self, source: &CartoonSource) -> bool {
         match (self, source) {
             (Self::Image(id, None), CartoonSource::Image(image)) => *id == image.id(),
-            (Self::Image(id, Some(part)), CartoonSource::Part(image, asked)) => *id == image.id() && part == asked,
-            (Self::Tensor(a), CartoonSource::Tensor(b)) => Arc::ptr_eq(a, b),
+            (Self::Image(id, Some(part)), CartoonSource::Part(image, shown)) => {
+                *id == image.id() && part.size() == shown.size()
+            }
             _ => false,
         }
     }
@@ -61,18 +63,24 @@ pub struct CartoonRequest {
     /// Grows whenever the cartoon has to be drawn anew. No two requests of an app have the same, so that nothing that
     /// was drawn for an earlier request is taken for an answer to this one.
     pub revision: u64,
-    /// The revision with which the latest change of picture began.
+    /// The revision with which the latest change of the image, or of the picture's size, began.
     pub source_revision: u64,
+    /// Whether [`RedrawCartoon`](super::RedrawCartoon) asked for a cartoon.
+    pub redraw: bool,
     /// Keeps the rate of [`UpdateRate::PerSecond`](super::UpdateRate::PerSecond).
     pub pacer: Pacer,
 }
 
 impl CartoonRequest {
-    /// Asks for a cartoon anew, and remembers since when its picture is another one.
+    /// Asks for a cartoon anew, and remembers since when it is of another image.
     pub(super) fn revise(&mut self, wanted: Option<Wanted>, revision: u64) {
-        let source = |w: &Option<Wanted>| w.as_ref().map(|w| (w.source.clone(), w.output));
+        let goes_on = match (&self.wanted, &wanted) {
+            // Another size has another output.
+            (Some(old), Some(new)) => old.output == new.output && old.source.is_of_same_image(&new.source),
+            (old, new) => old.is_none() && new.is_none(),
+        };
         self.revision = revision;
-        if source(&self.wanted) != source(&wanted) {
+        if !goes_on {
             self.source_revision = revision;
         }
         self.wanted = wanted;

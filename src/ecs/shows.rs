@@ -254,8 +254,8 @@ type Showing<'a, C> =
 fn show<C: Shows>(mut cartoons: Query<Showing<C>, With<CartoonGroup>>, mut assets: StaticSystemParam<C::Assets>) {
     for (mut component, mut own, told, output, request, progress, status) in &mut cartoons {
         let own = own.bypass_change_detection();
-        // A picture that has just been changed is not in the request yet.
-        let is_asked = request.wanted.as_ref().is_some_and(|w| w.source.is_of(&told.source));
+        // An image that has just been changed is not in the request yet.
+        let is_asked = request.wanted.as_ref().is_some_and(|w| w.source.may_stand_for(&told.source));
         if is_asked && progress.updates > 0 && progress.revision >= request.source_revision {
             let before = own.stand_in.take();
             let look = match &before {

@@ -29,7 +29,7 @@ pub enum CartoonStatus {
 }
 
 /// There is a cartoon of a new picture on the entity's [`CartoonOutput`](super::CartoonOutput): the first after the tag
-/// was set, the picture changed, or an error was mended. Observe it where the cartoon is used by hand.
+/// was set, the image or the picture's size changed, or an error was mended. Observe it where the cartoon is used by hand.
 ///
 /// ```no_run
 /// # use bevy::prelude::*;

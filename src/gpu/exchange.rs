@@ -6,6 +6,7 @@ use bevy::prelude::*;
 use bevy::render::MainWorld;
 
 use super::counters::CartoonCounters;
+use super::profile::{CartoonProfiling, StepInfo, StepTimes};
 use crate::ecs::{
     CartoonBudget, CartoonError, CartoonGroup, CartoonRequest, CartoonSettings, CartoonTensors, Progress,
     ShaderReloads, Wanted,
@@ -49,6 +50,8 @@ pub(super) struct Exchange {
     pub chains: Vec<ChainInfo>,
     pub budget: CartoonBudget,
     pub counters: CartoonCounters,
+    /// Whether every pass is to be timed.
+    pub profiling: bool,
     /// What has become of changed shaders.
     pub shaders: ShaderReloads,
     #[cfg(all(feature = "hot_reload", not(target_arch = "wasm32")))]
@@ -90,6 +93,17 @@ pub struct ChainInfo {
     pub encode_ms: f32,
     /// The pass table, ready to print.
     pub table: Arc<str>,
+    /// Differs from that of any other chain.
+    pub number: u64,
+    /// Tensors that are kept to be read back, beside the cartoon: the input first; a chain that draws cartoons alone has
+    /// none.
+    pub taps: Arc<[String]>,
+    /// The steps of an update: encode, the passes, and a composite for each picture of a full batch.
+    pub steps: Arc<[StepInfo]>,
+    /// Whether the device has timestamps.
+    pub has_timestamps: bool,
+    /// GPU times of the latest update that was measured, see [`CartoonProfiling`].
+    pub times: Option<Arc<StepTimes>>,
 }
 
 /// The chains that exist, in the main world; brought up to date every frame.
@@ -102,7 +116,7 @@ pub(super) fn exchange(mut main: ResMut<MainWorld>, mut exchange: ResMut<Exchang
         deliver(&mut main, entity, report);
     }
     let chains = std::mem::take(&mut exchange.chains);
-    if !chains.is_empty() {
+    if !chains.is_empty() || main.get_resource::<CartoonChains>().is_some_and(|known| !known.0.is_empty()) {
         main.insert_resource(CartoonChains(chains));
     }
     if main.get_resource() != Some(&exchange.counters) {
@@ -117,6 +131,7 @@ pub(super) fn exchange(mut main: ResMut<MainWorld>, mut exchange: ResMut<Exchang
     }
     watch_renderer(&mut main, &mut exchange);
     exchange.budget = main.get_resource::<CartoonBudget>().copied().unwrap_or_default();
+    exchange.profiling = main.get_resource::<CartoonProfiling>().is_some_and(|profiling| profiling.enabled);
     exchange.requests.clear();
     let mut query = main.query_filtered::<(Entity, &CartoonRequest), With<CartoonGroup>>();
     for (entity, request) in query.iter(&main) {

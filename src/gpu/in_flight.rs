@@ -17,13 +17,27 @@ pub(super) struct InFlight {
     /// Cartoons that are on their output images once it is done.
     pub drawn: Vec<Drawn>,
     pub readbacks: Vec<Readback>,
-    /// The steps that were recorded, by the number of the chain.
-    pub steps: Vec<(u64, Range<usize>)>,
+    /// The steps that were recorded, in their order.
+    pub slices: Vec<Slice>,
     pub stopwatch: Option<Stopwatch>,
     recorded: Instant,
     submitted: bool,
     /// Microseconds from recording to completion; 0 until then.
     micros: Arc<AtomicU64>,
+}
+
+/// Steps of a batch that were recorded in one frame.
+#[derive(Debug, Clone)]
+pub(super) struct Slice {
+    /// Number of the chain.
+    pub chain: u64,
+    /// Number of the batch.
+    pub batch: u64,
+    pub steps: Range<usize>,
+    /// All steps of the batch.
+    pub of: Range<usize>,
+    /// Render passes of `steps`: one each, but for the first of a batch, which may take several.
+    pub passes: usize,
 }
 
 /// A cartoon that has been recorded to its end.
@@ -38,8 +52,8 @@ pub(super) struct Drawn {
 impl InFlight {
     /// A frame whose recording begins at `recorded`.
     pub fn new(recorded: Instant, stopwatch: Option<Stopwatch>) -> Self {
-        let (drawn, readbacks, steps) = (Vec::new(), Vec::new(), Vec::new());
-        Self { drawn, readbacks, steps, stopwatch, recorded, submitted: false, micros: Arc::default() }
+        let (drawn, readbacks, slices) = (Vec::new(), Vec::new(), Vec::new());
+        Self { drawn, readbacks, slices, stopwatch, recorded, submitted: false, micros: Arc::default() }
     }
 
     /// Once the frame is submitted: asks the queue to tell when it is done. Returns whether this was the first call.

@@ -23,10 +23,12 @@ mod model;
 mod picture;
 mod pipelines;
 mod prepare;
+mod profile;
 mod readback;
 mod record;
 mod schedule;
 mod shaders;
+mod showable;
 mod smoothing;
 mod state;
 mod timer;
@@ -48,6 +50,8 @@ pub use device::{DeviceSupport, device_support};
 pub use exchange::{CartoonChains, ChainInfo};
 #[cfg(all(feature = "hot_reload", not(target_arch = "wasm32")))]
 pub use hot_reload::ShaderFolder;
+pub use profile::{CartoonProfiling, Section, StepInfo, StepTimes};
+pub use showable::is_showable;
 
 use crate::plan::TensorFormat;
 
@@ -103,6 +107,7 @@ impl Plugin for CartoonRenderPlugin {
             .add_systems(
                 Render,
                 (
+                    timer::make_laps.run_if(timer::laps_are_due).in_set(RenderSystems::PrepareResources),
                     prepare::prepare_cartoons.in_set(RenderSystems::PrepareBindGroups),
                     pipelines::add_written_shaders
                         .run_if(pipelines::has_written_shaders)

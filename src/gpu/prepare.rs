@@ -17,6 +17,7 @@ use super::exchange::{Exchange, Report, Request};
 use super::model::RenderCartoonModel;
 use super::picture::picture_buffer;
 use super::pipelines::{PipelineQueue, Pipelines, readiness};
+use super::profile::{Profile, steps};
 use super::schedule::{Allowance, Costs};
 use super::state::{ChainKey, ChainState, Chains, Refusal};
 use super::timer::Timer;
@@ -94,7 +95,7 @@ pub(super) fn prepare_cartoons(
     for (key, requests) in wanted {
         queues.extend(queue_up(key, &requests, &params, chains, &mut pipelines, reports, &mut views));
     }
-    infos.extend(chains.chains.values().map(|state| state.info(pipelines.kernel_count())));
+    infos.extend(chains.chains.values().map(|state| state.info(pipelines.kernel_count(), params.timer.is_there())));
     chains.counters.pipelines = pipelines.kernel_count();
 
     let mut allowance = Allowance::new(budget, chains.in_flight.len());
@@ -308,11 +309,14 @@ fn make_chain(
         record_ms: 0.0,
         encode_ms: 0.0,
         table,
+        taps: chain.plan.options.outputs.get(1..).unwrap_or_default().into(),
+        steps: steps(&chain.plan).into(),
+        profile: Profile::default(),
         chain,
     }
 }
 
-/// The cartoon; and for those who read tensors back, the input and the taps.
+/// The cartoon first; and for those who read tensors back, the input and the taps.
 fn chain_outputs(taps: &[String]) -> Vec<String> {
     let mut outputs = vec!["output".to_owned()];
     if !taps.is_empty() {

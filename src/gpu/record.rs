@@ -11,7 +11,7 @@ use wgpu::RenderPass;
 use super::attachments::{Before, attachments};
 use super::chain::{Chain, ChainPass};
 use super::counters::CartoonCounters;
-use super::in_flight::{Drawn, InFlight};
+use super::in_flight::{Drawn, InFlight, Slice};
 use super::picture::PICTURE_STRIDE;
 use super::readback::Readback;
 use super::smoothing::Smoothed;
@@ -38,7 +38,7 @@ pub(super) fn toonface(
     if steps == 0 {
         return;
     }
-    let stopwatch = timer.start();
+    let stopwatch = timer.start(passes);
     let encoder = device.create_command_encoder(&CommandEncoderDescriptor { label: Some("bevy_toonface") });
     let mut frame = InFlight::new(Instant::now(), stopwatch);
     let mut recorder = Recorder { encoder, timer: &timer, stopwatch, pass: 0, passes, counters };
@@ -112,14 +112,14 @@ impl Recorder<'_> {
         targets: impl ExactSizeIterator<Item = &'v TextureView>,
         before: Before,
     ) -> RenderPass<'_> {
-        let (first, last) = (self.pass == 0, self.pass + 1 == self.passes);
+        let pass = self.pass;
         self.pass += 1;
         self.counters.passes += 1;
         let count = targets.len();
         self.encoder.begin_render_pass(&RenderPassDescriptor {
             label: Some(label),
             color_attachments: attachments(targets, before).get(..count).unwrap_or_default(),
-            timestamp_writes: self.timer.writes(self.stopwatch, first, last),
+            timestamp_writes: self.timer.writes(self.stopwatch, pass, self.passes),
             ..default()
         })
     }
@@ -142,8 +142,9 @@ fn record_slice(
         record_step(recorder, step, &state.chain, batch, pipelines);
     }
     batch.record_ms += recorded.elapsed().as_secs_f32() * 1e3;
-    let is_last = steps.end == batch.open_steps(state.chain.passes.len()).end;
-    frame.steps.push((state.number, steps));
+    let (of, passes) = (batch.all_steps(state.chain.passes.len()), batch.passes());
+    let is_last = steps.end == of.end;
+    frame.slices.push(Slice { chain: state.number, batch: batch.number, steps, of, passes });
     if !is_last {
         return;
     }

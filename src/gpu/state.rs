@@ -13,6 +13,7 @@ use super::counters::CartoonCounters;
 use super::exchange::{ChainInfo, Request};
 use super::in_flight::InFlight;
 use super::ledger::Ledger;
+use super::profile::{Profile, StepInfo};
 use super::schedule::{Allowance, Costs};
 use super::smoothing::{Histories, Smoothed, SmoothingIds};
 use crate::ecs::{CartoonError, CartoonModel};
@@ -73,6 +74,10 @@ pub(super) struct ChainState {
     pub record_ms: f32,
     pub encode_ms: f32,
     pub table: Arc<str>,
+    /// What is kept to be read back, beside the cartoon.
+    pub taps: Arc<[String]>,
+    pub steps: Arc<[StepInfo]>,
+    pub profile: Profile,
 }
 
 /// Pictures on their way through a chain. Its steps are the encode pass, the plan's passes, and a composite pass for
@@ -168,7 +173,7 @@ impl ChainState {
     }
 
     /// Figures for tools and panels.
-    pub fn info(&self, all_pipelines: usize) -> ChainInfo {
+    pub fn info(&self, all_pipelines: usize, has_timestamps: bool) -> ChainInfo {
         let plan = &self.chain.plan;
         ChainInfo {
             model: plan.model.clone(),
@@ -184,6 +189,11 @@ impl ChainState {
             record_ms: self.record_ms,
             encode_ms: self.encode_ms,
             table: self.table.clone(),
+            number: self.number,
+            taps: self.taps.clone(),
+            steps: self.steps.clone(),
+            has_timestamps,
+            times: self.profile.latest(),
         }
     }
 }
@@ -196,7 +206,7 @@ impl Batch {
         smoothing: Option<SmoothingIds>,
         number: u64,
     ) -> Self {
-        let next = usize::from(items.iter().all(|item| item.ends.encode.is_none()));
+        let next = first_step(&items);
         Self { items, encode, smoothing, number, next, slice: 0, started: None, record_ms: 0.0, encode_ms: 0.0 }
     }
 
@@ -207,8 +217,18 @@ impl Batch {
         self.slice + Smoothed::PASSES * smoothed
     }
 
+    /// The steps from the first to the last, for a chain of this many passes.
+    pub fn all_steps(&self, passes: usize) -> Range<usize> {
+        first_step(&self.items)..1 + passes + self.items.len()
+    }
+
     /// The steps that are to be recorded, for a chain of this many passes.
     pub fn open_steps(&self, passes: usize) -> Range<usize> {
         self.next..1 + passes + self.items.len()
     }
+}
+
+/// Uploaded tensors need no encode pass.
+fn first_step(items: &[BatchItem]) -> usize {
+    usize::from(items.iter().all(|item| item.ends.encode.is_none()))
 }

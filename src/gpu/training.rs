@@ -15,7 +15,7 @@ use bevy::render::{ExtractSchedule, MainWorld, Render, RenderStartup, RenderSyst
 use super::attachments::{Before, attachments};
 use super::chain::{Chain, ChainContext, ChainPass};
 use super::exchange::{Exchange, Report};
-use super::in_flight::InFlight;
+use super::in_flight::{InFlight, Slice};
 use super::pipelines::Pipelines;
 use super::prepare::{PrepareParams, prepare_cartoons};
 use super::readback::{Readback, upload_to};
@@ -243,7 +243,7 @@ fn train(
     if total == 0 {
         return;
     }
-    let stopwatch = timer.start();
+    let stopwatch = timer.start(0);
     let mut encoder = device.create_command_encoder(&CommandEncoderDescriptor { label: Some("bevy_toonface/train") });
     let mut frame = InFlight::new(Instant::now(), stopwatch);
     let mut marks = Marks { timer: &timer, stopwatch, at: 0, total };
@@ -289,7 +289,8 @@ fn record(
         record_pass(encoder, pass, chain, &pipelines, &picks, marks);
         draws += pass.draws.len() as u64;
     }
-    frame.steps.push((job.number, steps.clone()));
+    let (steps_of_job, passes) = (0..job.passes(), steps.len());
+    frame.slices.push(Slice { chain: job.number, batch: 0, steps: steps.clone(), of: steps_of_job, passes });
     if steps.end < job.passes() {
         job.next = steps.end;
         return draws;
@@ -316,13 +317,13 @@ fn record_pass(
     marks: &mut Marks,
 ) {
     let before = if planned.preserve { Before::Load } else { Before::DontCare };
-    let (first, last) = (marks.at == 0, marks.at + 1 == marks.total);
+    let at = marks.at;
     marks.at += 1;
     let count = planned.targets.len();
     let mut pass = encoder.begin_render_pass(&RenderPassDescriptor {
         label: Some(&planned.label),
         color_attachments: attachments(planned.targets.iter(), before).get(..count).unwrap_or_default(),
-        timestamp_writes: marks.timer.writes(marks.stopwatch, first, last),
+        timestamp_writes: marks.timer.writes(marks.stopwatch, at, marks.total),
         ..default()
     });
     let (mut kernel, mut rect) = (None, None);

@@ -5,9 +5,9 @@ use bevy::render::render_resource::PollType;
 use bevy::render::renderer::{RenderDevice, RenderQueue};
 
 use super::exchange::{Exchange, Report};
-use super::in_flight::InFlight;
+use super::in_flight::{InFlight, Slice};
 use super::schedule::Costs;
-use super::state::Chains;
+use super::state::{ChainState, Chains};
 use super::timer::Timer;
 
 /// Runs after submission: registers the frame and reports those that are finished.
@@ -52,12 +52,13 @@ pub(super) fn watch(
             None => true,
         });
         if let Some(watch) = frame.stopwatch.take_if(|watch| !timer.is_waiting(*watch))
-            && let Some(milliseconds) = timer.read(watch)
+            && let Some(reading) = timer.read(watch)
         {
+            note_laps(chains.values_mut().collect(), frame, &reading.laps);
             let costs = chains.values_mut().map(|state| (state.number, &mut state.costs));
             #[cfg(feature = "few_shot")]
             let costs = costs.chain(trainings.costs());
-            learn(costs.collect(), frame, milliseconds);
+            learn(costs.collect(), frame, reading.milliseconds);
         }
         !frame.readbacks.is_empty() || frame.stopwatch.is_some()
     });
@@ -68,15 +69,25 @@ pub(super) fn watch(
 /// Tells the chains what their steps of a frame took. They are timed together and share what was thought wrong.
 fn learn(mut costs: Vec<(u64, &mut Costs)>, frame: &InFlight, milliseconds: f32) {
     let mut thought = 0.0;
-    for (number, steps) in &frame.steps {
-        match costs.iter().find(|(of, _)| of == number) {
+    for Slice { chain, steps, .. } in &frame.slices {
+        match costs.iter().find(|(of, _)| of == chain) {
             Some((_, costs)) => thought += costs.sum(steps.clone()),
             // The chain is gone, and nobody knows its share.
             None => return,
         }
     }
-    for (number, steps) in &frame.steps {
-        let found = costs.iter_mut().find(|(of, _)| of == number);
+    for Slice { chain, steps, .. } in &frame.slices {
+        let found = costs.iter_mut().find(|(of, _)| of == chain);
         found.into_iter().for_each(|(_, costs)| costs.learn(steps.clone(), milliseconds / thought));
+    }
+}
+
+/// Tells the chains what each of their steps of a frame took, if that was asked for.
+fn note_laps(mut chains: Vec<&mut ChainState>, frame: &InFlight, mut laps: &[[f32; 2]]) {
+    for slice in &frame.slices {
+        let Some((own, rest)) = laps.split_at_checked(slice.passes) else { return };
+        laps = rest;
+        let state = chains.iter_mut().find(|state| state.number == slice.chain);
+        state.into_iter().for_each(|state| state.profile.note(slice, own));
     }
 }

@@ -31,9 +31,17 @@ pub struct Graph {
 }
 
 impl Graph {
+    /// What a name begins with that means a node even if a result has the same name: `node:up2`.
+    pub const NODE: &'static str = "node:";
+
     /// All nodes; inputs come before their users.
     pub fn nodes(&self) -> &[Node] {
         &self.nodes
+    }
+
+    /// Ids of all nodes, in order.
+    pub fn ids(&self) -> impl Iterator<Item = NodeId> + use<> {
+        (0..self.nodes.len()).map(NodeId)
     }
 
     /// The node behind an id.
@@ -59,6 +67,16 @@ impl Graph {
     /// The node of a named result.
     pub fn output(&self, name: &str) -> Option<NodeId> {
         self.outputs.iter().find(|(n, _)| n == name).map(|(_, id)| *id)
+    }
+
+    /// The node of a result, or any other node by its name; [`Graph::NODE`] before the name passes results over.
+    pub fn layer(&self, name: &str) -> Option<NodeId> {
+        let node = name.strip_prefix(Self::NODE);
+        let by_name = |name: &str| self.nodes.iter().position(|node| node.name == name).map(NodeId);
+        match node {
+            Some(name) => by_name(name),
+            None => self.output(name).or_else(|| by_name(name)),
+        }
     }
 
     /// Shape of the picture that the graph takes; `None` for a graph without an input.

@@ -61,12 +61,12 @@ pub enum PlanError {
         /// What is missing.
         reason: String,
     },
-    /// The plan asks for a result that the graph does not name.
-    #[error("the model has no output `{output}`; it has {known:?}")]
+    /// The plan asks for a result that is neither an output of the graph nor a node.
+    #[error("the model has no output and no layer `{output}`; its outputs are {known:?}")]
     UnknownOutput {
         /// The name that was asked for.
         output: String,
-        /// The names the graph has.
+        /// The names of the graph's outputs.
         known: Vec<String>,
     },
     /// A weight is missing or has another shape.

@@ -57,7 +57,8 @@ pub struct PlanOptions {
     pub batch: usize,
     /// Most bytes of textures, those of activations and weights together. Default: no limit.
     pub max_bytes: usize,
-    /// Results to keep, by name: `output` is the cartoon, the graph's other outputs are taps, `input` is the picture.
+    /// Results to keep, by name: `output` is the cartoon, the graph's other outputs are taps, `input` is the picture; any
+    /// other node may be named, too ([`Graph::layer`](crate::model::Graph::layer)), and then is not fused away.
     /// What none of them needs is left out.
     pub outputs: Vec<String>,
 }

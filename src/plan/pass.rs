@@ -86,6 +86,18 @@ pub struct Pass {
     pub preserve: bool,
 }
 
+impl Pass {
+    /// The part of the network that it belongs to: the label's first word, a module such as `hourglass1`.
+    pub fn section(&self) -> &str {
+        self.label.split('.').next().unwrap_or_default()
+    }
+
+    /// Whether it draws with weights that each group has for itself.
+    pub fn is_branch(&self) -> bool {
+        self.draws.iter().any(|draw| draw.params.group_stride > 0)
+    }
+}
+
 /// A pass before slots are assigned.
 #[derive(Debug)]
 pub(super) struct PassSpec {

@@ -11,9 +11,9 @@ use super::{FrameSource, VideoError, VideoStatus};
 
 /// Plays a [`FrameSource`] as the picture of this entity.
 ///
-/// On an entity with a `Sprite` (feature `sprite`) the sprite shows it: a sprite without an image at once, one with an
-/// image from the first frame on. Beside a `CartoonGroup` without a sprite it becomes the `CartoonSource`. Anywhere else,
-/// use [`VideoImage`].
+/// On an entity with a `Sprite` or an `ImageNode` (features `sprite`, `ui`) that shows it: without an image at once, with an
+/// image from the first frame on. Beside a `CartoonGroup` and nothing that shows a picture it becomes the `CartoonSource`.
+/// Anywhere else, use [`VideoImage`].
 ///
 /// ```no_run
 /// # use bevy::prelude::*;

@@ -49,7 +49,13 @@ pub enum VideoSystems {
 pub(crate) fn plugin(app: &mut App) {
     app.register_type::<VideoImage>()
         .configure_sets(PostUpdate, (VideoSystems::Open, VideoSystems::Play).chain().before(CartoonSystems::Pictures))
-        .add_systems(PostUpdate, player::play.in_set(VideoSystems::Play))
+        .add_systems(
+            PostUpdate,
+            (
+                player::play.in_set(VideoSystems::Play),
+                player::offer.after(CartoonSystems::Pictures).before(CartoonSystems::Request),
+            ),
+        )
         .add_observer(player::unload);
     #[cfg(feature = "webcam")]
     app.add_plugins(crate::webcam::plugin);

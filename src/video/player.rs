@@ -24,7 +24,8 @@ pub(super) struct Player {
     leaving: Vec<Capture>,
     /// Since when a start waits for them.
     due: Option<Instant>,
-    /// Whether the sprite has been given the picture.
+    /// Whether the sprite or node has been given the picture.
+    #[cfg(any(feature = "sprite", feature = "ui"))]
     shown: bool,
 }
 
@@ -39,8 +40,8 @@ pub(super) struct VideoQuery {
     image: &'static mut VideoImage,
     #[cfg(feature = "sprite")]
     sprite: Option<&'static mut Sprite>,
-    source: Option<&'static mut CartoonSource>,
-    tagged: Has<CartoonGroup>,
+    #[cfg(feature = "ui")]
+    node: Option<&'static mut ImageNode>,
 }
 
 /// Runs before the cartoons look at their pictures.
@@ -58,6 +59,7 @@ pub(super) fn play(mut videos: Query<VideoQuery>, mut images: ResMut<Assets<Imag
             let news = capture.take();
             item.hear(news, &mut images, *limits);
         }
+        #[cfg(any(feature = "sprite", feature = "ui"))]
         item.take_place();
     }
 }
@@ -130,27 +132,63 @@ impl VideoQueryItem<'_, '_> {
     /// Sets the status and logs the error once.
     fn fail(&mut self, error: VideoError) {
         if self.status.error() != Some(&error) {
-            error!("video of {}: {error}", self.entity);
+            let entity = self.entity;
+            error!("video of {entity}: {error}");
             *self.status = VideoStatus::Failed(error);
         }
     }
 
-    /// Gives the picture to what shows it.
+    /// Gives the picture to what shows it: at once if that shows nothing, or else with the first frame.
+    #[cfg(any(feature = "sprite", feature = "ui"))]
     fn take_place(&mut self) {
-        #[cfg(feature = "sprite")]
-        if let Some(sprite) = &mut self.sprite {
-            let empty = sprite.image == Handle::default();
-            if empty || !self.player.shown && self.status.is_running() {
-                sprite.image = self.image.image.clone();
-                self.player.shown = true;
-            }
-            return;
+        let place: &mut dyn Place = match self {
+            #[cfg(feature = "sprite")]
+            Self { sprite: Some(sprite), .. } => sprite,
+            #[cfg(feature = "ui")]
+            Self { node: Some(node), .. } => node,
+            _ => return,
+        };
+        if place.is_empty() || !self.player.shown && self.status.is_running() {
+            place.show(&self.image.image);
+            self.player.shown = true;
         }
-        if self.tagged
-            && let Some(source) = &mut self.source
-            && **source == CartoonSource::None
-        {
-            **source = CartoonSource::Image(self.image.image.clone());
+    }
+}
+
+/// A component that shows an image.
+#[cfg(any(feature = "sprite", feature = "ui"))]
+trait Place {
+    fn is_empty(&self) -> bool;
+    fn show(&mut self, image: &Handle<Image>);
+}
+
+#[cfg(feature = "sprite")]
+impl Place for Mut<'_, Sprite> {
+    fn is_empty(&self) -> bool {
+        self.image == Handle::default()
+    }
+
+    fn show(&mut self, image: &Handle<Image>) {
+        self.image = image.clone();
+    }
+}
+
+#[cfg(feature = "ui")]
+impl Place for Mut<'_, ImageNode> {
+    fn is_empty(&self) -> bool {
+        self.image == ImageNode::default().image
+    }
+
+    fn show(&mut self, image: &Handle<Image>) {
+        self.image = image.clone();
+    }
+}
+
+/// Cartoons without anything that shows a picture get it as theirs. Runs when all that do have told theirs.
+pub(super) fn offer(mut cartoons: Query<(&VideoImage, &mut CartoonSource), With<CartoonGroup>>) {
+    for (video, mut source) in &mut cartoons {
+        if *source == CartoonSource::None && video.image != Handle::default() {
+            *source = CartoonSource::Image(video.image.clone());
         }
     }
 }

@@ -91,9 +91,11 @@ fn decode(path: &Path) -> Result<Frame, VideoError> {
     let image = Image::from_buffer(&bytes, kind, plain, true, ImageSampler::Default, usage);
     let image = image.map_err(|e| bad(e.to_string()))?;
     let (size, format) = (image.size(), image.texture_descriptor.format);
-    // Grey pictures come with one channel, some with 16 bits.
+    // Grey pictures come with one channel.
     let srgb = Image::default().texture_descriptor.format;
     let image = if format == srgb { Some(image) } else { image.convert(srgb) };
     let pixels = image.and_then(|image| image.data);
-    pixels.map(|pixels| Frame::new(size, pixels)).ok_or_else(|| bad(format!("pixels of {format:?} are not understood")))
+    pixels
+        .map(|pixels| Frame::new(size, pixels))
+        .ok_or_else(|| bad(format!("pixels of {format:?}; save it with 8 bits a channel")))
 }

@@ -61,6 +61,7 @@ pub struct Lab {
     webgl2: bool,
     planes: usize,
     unpipelined: bool,
+    plugins: Option<fn(&mut App)>,
     /// Name of the folder of its assets.
     assets: Option<&'static str>,
     /// See `ToonfacePlugin::max_memory`.
@@ -71,7 +72,8 @@ pub struct Lab {
 impl Lab {
     /// Any number of planes, the device's own limits.
     pub const fn new(format: TensorFormat) -> Self {
-        Self { format, webgl2: false, planes: 8, unpipelined: false, assets: None, memory: None, jobs: OnceLock::new() }
+        let (plugins, assets, memory) = (None, None, None);
+        Self { format, webgl2: false, planes: 8, unpipelined: false, plugins, assets, memory, jobs: OnceLock::new() }
     }
 
     const fn planes(mut self, planes: usize) -> Self {
@@ -102,6 +104,12 @@ impl Lab {
         self
     }
 
+    /// With further plugins.
+    pub const fn with(mut self, plugins: fn(&mut App)) -> Self {
+        self.plugins = Some(plugins);
+        self
+    }
+
     /// Whether the device's own limits hold.
     pub fn native(&self) -> bool {
         !self.webgl2
@@ -122,11 +130,12 @@ impl Lab {
     /// With the work's own message, or if there is no GPU in CI.
     pub fn run<T: Send + 'static>(&self, work: impl FnOnce(&mut App) -> T + Send + 'static) -> Option<T> {
         let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
-        let Self { format, webgl2, planes, unpipelined, assets, memory, .. } = *self;
+        let Self { format, webgl2, planes, unpipelined, plugins, assets, memory, .. } = *self;
         let start = move || {
             let mut plugin = ToonfacePlugin { max_planes: planes, format, ..default() };
             plugin.max_memory = memory.or(plugin.max_memory);
-            Headless { webgl2, unpipelined, assets: assets.map(asset_folder), plugin, ..default() }.start()
+            let assets = assets.map(asset_folder);
+            Headless { webgl2, unpipelined, assets, plugin, plugins, ..default() }.start()
         };
         let jobs = match self.jobs.get_or_init(|| worker(start)) {
             Ok(jobs) => jobs,

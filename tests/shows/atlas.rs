@@ -123,6 +123,30 @@ fn an_animation_goes_on_and_the_cartoon_before_stays_until_the_next() {
 }
 
 #[test]
+fn pages_that_turn_faster_than_cartoons_are_drawn_do_not_keep_them_off_the_screen() {
+    OPEN_NATIVE.run(|app| {
+        let mut stage = Stage::new(app);
+        let cast = Cast::new(&mut stage);
+        // Shaders are compiled now; an update takes as many frames as it has passes.
+        let other = stage.spawn(&cast.model, "g1", UpdateRate::OnChange);
+        stage.wait(other);
+        stage.passes_a_frame(1);
+        let entity = stage.app.world_mut().spawn((cast.sprite(0), cast.tag("g0"))).id();
+        let mut shown = 0;
+        for frame in 0..200 {
+            edit::<Sprite>(&mut stage, entity, |sprite| {
+                sprite.texture_atlas.as_mut().expect("an atlas").index = frame % 6;
+            });
+            stage.frame();
+            let is_cartoon = get::<Sprite>(&stage, entity).image == output(&stage, entity);
+            assert!(is_cartoon || shown == 0, "the picture flashes up");
+            shown += usize::from(is_cartoon);
+        }
+        assert!(stage.updates(entity) > 3 && shown > 100, "{} updates, shown in {shown} frames", stage.updates(entity));
+    });
+}
+
+#[test]
 fn a_rate_holds_for_the_pages_of_an_animation() {
     OPEN_NATIVE.run(|app| {
         let mut stage = Stage::new(app);

@@ -36,8 +36,9 @@ class Piece:
 
 
 def upright(person):
-    """The person looking straight ahead, eyes open."""
-    return dataclasses.replace(person, yaw=0.0, pitch=0.0, roll=0.0, torso_yaw=0.0, blink=0.0)
+    """The person looking straight ahead, eyes open, in a shirt."""
+    return dataclasses.replace(person, yaw=0.0, pitch=0.0, roll=0.0, torso_yaw=0.0, blink=0.0, gaze=(0.0, 0.0),
+                               suit=False)
 
 
 def write(pack, person, path):
@@ -48,7 +49,11 @@ def write(pack, person, path):
     glb = Glb("bevy_toonface, training/pairs/avatar.py")
     primitives = []
     for part in mesh.build(pack, person, head):
-        faces = pack.array("body_f") if part.key == "body" else pack.proxy(part.key).face
+        if part.kind == Kind.LENS:  # clear glass
+            continue
+        faces = part.faces
+        if faces is None:
+            faces = pack.array("body_f") if part.key == "body" else pack.proxy(part.key).face
         for material, piece in _dressed(glb, pack, person, part, Piece(part.kind, part.vertices, faces)):
             primitives.append(_primitive(glb, pack, person, marks, pivot, material, piece))
     _skeleton(glb, glb.mesh("person", primitives), marks, pivot)
@@ -65,6 +70,8 @@ def _dressed(glb, pack, person, part, piece):
         away = np.linalg.norm(piece.vertices[piece.faces, 6:8].mean(1) - CORNEA, axis=1)
         piece = dataclasses.replace(piece, faces=piece.faces[away >= CORNEA_RADIUS])
         yield glb.material("eyes", texture=glb.picture(_eye(pack, part.texture), 90), roughness=0.15), piece
+    elif piece.kind == Kind.GLASSES:
+        yield glb.material("glasses", (*person.glasses.colour, 1), roughness=0.35), piece
     elif piece.kind == Kind.TEETH:
         yield glb.material("teeth", texture=glb.picture(_teeth(pack), 85), roughness=0.3), piece
     elif piece.kind == Kind.HAIR:
@@ -188,11 +195,29 @@ def _skin(pack, person):
     c = np.maximum(grey + (sheet - grey) * person.saturation, 0) * np.array(person.tone, np.float32)
     painted = 0.85 * scalp * (1 - bald)
     c = c * (1 - painted) + painted * (0.6 * hair + 0.12 * c)
-    stubble = np.clip(0.8 * person.beard * beard, 0, 0.88)
+    stubble = np.clip(0.9 * person.beard * beard * _beard_zones(person), 0, 0.9)
     value = (c @ LUMA)[..., None]
     c = c * (1 - stubble) + stubble * 0.55 * hair
     pale = lips * looks.lip_fade(person)
-    return _display(c * (1 - pale) + pale * value * np.array([1.28, 1.0, 0.92]))
+    c = c * (1 - pale) + pale * value * np.array([1.28, 1.0, 0.92])
+    lines = np.asarray(pack.texture("mask_wrinkle", "L").resize(SKIN_SIZE), np.float32)[..., None] / 255
+    lines = 0.9 * person.wrinkles * _smoothstep(0.2, 0.7, lines)
+    return _display(c * (1 - lines) + lines * c * np.array([0.55, 0.42, 0.38]))
+
+
+def _beard_zones(person):
+    """How much of the mask's beard the person wears, over the skin sheet; as beard.glsl cuts it."""
+    y, x = np.mgrid[0:SKIN_SIZE[1], 0:SKIN_SIZE[0]] + 0.5
+    below, aside = x - 283, np.abs(y - 360)
+    over_lip = (1 - _smoothstep(-4, 4, below)) * (1 - _smoothstep(34, 42, aside))
+    chin = _smoothstep(-4, 4, below) * (1 - _smoothstep(30, 40, aside))
+    moustache, on_chin, cheeks = person.beard_zones
+    return (moustache * over_lip + on_chin * chin + cheeks * (1 - over_lip - chin))[..., None]
+
+
+def _smoothstep(low, high, x):
+    t = np.clip((x - low) / (high - low), 0, 1)
+    return t * t * (3 - 2 * t)
 
 
 def _eye(pack, texture):
@@ -204,7 +229,7 @@ def _eye(pack, texture):
 def _teeth(pack):
     sheet = np.asarray(pack.texture("teeth", "RGB").resize(SMALL_SIZE, Image.LANCZOS), np.float32) / 255
     enamel = 0.85 * (np.abs(sheet[..., 0:1] - sheet[..., 1:2]) <= 0.13)
-    return _display(sheet ** 2.2 * (1 - enamel) + enamel * np.array([0.80, 0.76, 0.68]))
+    return _display(sheet ** 2.2 * (1 - enamel) + enamel * np.array([0.90, 0.87, 0.79]))
 
 
 def _strands(pack, texture, size, colour, shade, least=None):

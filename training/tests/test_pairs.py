@@ -211,7 +211,7 @@ def test_missing_entries_are_named(pack):
 
 
 def test_an_avatar_is_a_whole_glb_with_a_head_to_turn_and_a_face_to_look_at(pack, tmp_path):
-    person = sample("woman", 11, 4, shape.feature_names(pack))
+    person = sample("woman", 21, 6, shape.feature_names(pack))
     path = tmp_path / "woman.glb"
     avatar.write(pack, person, path)
     tree, body = read_glb(path)
@@ -238,7 +238,7 @@ def test_an_avatar_is_a_whole_glb_with_a_head_to_turn_and_a_face_to_look_at(pack
 
 
 def test_a_shirt_ends_at_its_collar(pack):
-    person = avatar.upright(sample("man", 11, 0, shape.feature_names(pack)))
+    person = avatar.upright(sample("man", 21, 4, shape.feature_names(pack)))
     body = mesh.build(pack, person, shape.head(pack, person))[0]
     whole = avatar.Piece(body.kind, body.vertices, pack.array("body_f"))
     skin, shirt = avatar._cut(whole, person.collar)

@@ -90,7 +90,7 @@ class Augment:
         """Exposure, tone curve, white balance, saturation and uneven light of photographs [N, 3, H, W]."""
         count = photo.shape[0]
         light = ((photo + 1) / 2).clamp(0, 1) ** self.uniform(0.85, 1.2, count, 1, 1, 1)
-        gain = self.uniform(0.84, 1.16, count, 1) * self.uniform(0.93, 1.07, count, 3)
+        gain = self.uniform(0.84, 1.16, count, 1) * self.uniform(0.96, 1.04, count, 3)
         cells = int(torch.randint(2, 5, (), generator=self.random))
         field = torch.randn(count, 3, cells, cells, generator=self.random)
         field = 0.85 * field.mean(dim=1, keepdim=True) * 3**0.5 + 0.25 * field  # mostly grey
@@ -98,7 +98,7 @@ class Augment:
         uneven = 1 + self.uniform(0, 0.13, count, 1, 1, 1) * field.clamp(-2.5, 2.5)
         light = light * gain[:, :, None, None] * uneven
         grey = (light * light.new_tensor(LUMA)[:, None, None]).sum(dim=1, keepdim=True)
-        light = torch.lerp(grey, light, self.uniform(0.88, 1.15, count, 1, 1, 1))
+        light = torch.lerp(grey, light, self.uniform(0.94, 1.07, count, 1, 1, 1))
         touched = (self.uniform(0, 1, count, 1, 1, 1) > UNTOUCHED).float()
         return torch.lerp(photo, 2 * light.clamp(0, 1) - 1, touched)
 

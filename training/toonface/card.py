@@ -33,7 +33,7 @@ The assets are CC0, and so are these weights.
 Two stages (see `training/README.md`): trunk and base branch on the base group; then all groups
 together, where the losses of the new groups step their branches only. Losses: L1 weighted towards lines,
 L1 of gradients, least-squares patch discriminators with CAM and class heads, group from the CAM logits.
-The last run took {steps:,} steps of {batch} + {few_batch} a new group; the weights are a running average.{note}
+The last of its runs took {steps:,} steps of {batch} + {few_batch} a new group; the weights are a running average.{note}
 
 ```sh
 {command}
@@ -69,7 +69,8 @@ PHOTOS = """{photos} photographs of real people without cartoons (public domain 
 used in stage 2: the network learned to draw them alike whatever camera took them, and as the discriminators know
 cartoons. They taught it no likeness of anybody: their targets were its own drawings."""
 COMMAND = """python -m toonface.train --config configs/stage1.toml --data DATA --out RUN/base
-python -m toonface.train --config configs/stage2.toml --data DATA --out RUN/all --init RUN/base/last.pt{photos}"""
+python -m toonface.train --config configs/stage2.toml --data DATA --out RUN/all --init RUN/base/last.pt{photos}
+python -m toonface.train --config configs/polish.toml --data DATA --out RUN/polish --init RUN/all/last.pt{photos}"""
 ABLATION = """Stage 2 against simpler ways with the same few pairs and the same budget (`training/configs/ablation.toml`: 64 x 64
 pixels, {pairs} held-out pairs a group).
 

@@ -44,7 +44,7 @@ class LossConfig:
     line: float = 4.0  # how much more a pixel on a line counts than one on a flat area
     adversarial: float = 0.5
     consistency: float = 5.0  # real photographs: L1 to what the running average draws of the untouched photograph
-    kept: float = 10.0  # real photographs, new groups: what the base branch leaves as it is stays so
+    kept: float = 10.0  # real photographs: colours that the base branch nearly leaves alone stay
     photo_adversarial: float = 0.2  # real photographs
     group: float = 0.1  # class head: the generator must draw its group
     cam: float = 0.05  # group from the CAM logits

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from .discriminator import Verdict
 
 
-KEPT = 0.1  # a change of colour, of 2, that is none
+KEPT = 0.2  # a change of colour, of 2, that should be none
 
 
 def gradients(x: Tensor) -> Tuple[Tensor, Tensor]:
@@ -45,13 +45,14 @@ def edge_loss(picture: Tensor, target: Tensor) -> Tensor:
 
 
 def kept_loss(picture: Tensor, base: Tensor, photo: Tensor) -> Tensor:
-    """Colours at an eighth of the size, where the base branch leaves the photograph as it is.
+    """Distance to the photograph's colours at an eighth of the size, where the base branch nearly leaves them alone.
 
-    A few pairs show a new branch a few backdrops only; without this it tints all others towards them.
+    That is the backdrop mostly. A few pairs show a new branch a few backdrops only; without this it tints all others
+    towards them.
     """
     ours, theirs, given = (F.avg_pool2d(x, 8) for x in (picture, base, photo))
     left = ((theirs - given).abs().mean(dim=1, keepdim=True) < KEPT).float()
-    return (left * (ours - theirs).abs()).mean()
+    return (left * (ours - given).abs()).mean()
 
 
 def _least_squares(verdict: Verdict, aim: float) -> Tensor:

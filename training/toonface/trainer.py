@@ -135,10 +135,11 @@ class Trainer:
         picture, _ = self.run(taken, (group,))
         weight = losses.line_weight(steady, weights.line)
         result = {"fake": picture, "photo_pixel": weights.consistency * losses.pixel_loss(picture, steady, weight)}
+        base = steady
         if group:
             with torch.no_grad():
                 base, _ = self.run(plain, (0,), self.average)
-            result["photo_kept"] = weights.kept * losses.kept_loss(picture, base, plain)
+        result["photo_kept"] = weights.kept * losses.kept_loss(picture, base, plain)
         if playing:
             groups = torch.full((len(picture),), group, device=self.device)
             verdict = self.played(picture, groups, weights.photo_adversarial)

@@ -119,14 +119,11 @@ fn wanted(model: &Model, options: &PlanOptions) -> Result<Vec<NodeId>, PlanError
     options.outputs.iter().map(|name| find_output(&model.graph, name)).collect()
 }
 
-/// A named result, or `input` for the picture itself.
+/// A named result, or any node.
 fn find_output(graph: &Graph, name: &str) -> Result<NodeId, PlanError> {
-    let input = || graph.nodes().iter().position(|n| n.op == Op::Input).map(NodeId);
-    graph.output(name).or_else(|| if name == "input" { input() } else { None }).ok_or_else(|| {
-        PlanError::UnknownOutput {
-            output: name.to_owned(),
-            known: graph.outputs().iter().map(|(n, _)| n.clone()).collect(),
-        }
+    graph.layer(name).ok_or_else(|| PlanError::UnknownOutput {
+        output: name.to_owned(),
+        known: graph.outputs().iter().map(|(n, _)| n.clone()).collect(),
     })
 }
 
