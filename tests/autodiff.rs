@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use bevy_toonface::model::autodiff::{Scope, Training, TrainingOptions};
 use bevy_toonface::model::{Generator, Model};
 use common::reference::{Array, Given, evaluate_batch};
-use common::training::{examples, given};
+use common::training::{examples, fixture_examples, given, torch, waves};
 use common::{Random, random_model};
 
 /// Of the slope along a random direction. The differences are exact to about 1e-8, unless one of the many thousand
@@ -140,4 +140,27 @@ fn the_whole_generator_in_scope_output() {
 fn the_whole_generator_in_scope_branch() {
     let model = random_model(lite(&["stem", "cam.conv", "style", "decode4.norm2", "head"]), 1, 5);
     check(&model, TrainingOptions { scope: Scope::Branch, ..TrainingOptions::default() });
+}
+
+/// Gradients and weights of one step against PyTorch's, through the frozen trunk and behind it.
+#[test]
+fn a_step_of_lite_is_pytorchs() {
+    let model = Model::load(&common::fixture_path("lite/tiny.cartoon.ron")).expect("a package");
+    for (scope, name) in [(Scope::Output, "lite_output"), (Scope::Branch, "lite_branch")] {
+        let training = Training::new(&model, 0, &TrainingOptions { scope, ..TrainingOptions::default() });
+        let training = training.expect("a training");
+        let examples = fixture_examples(&training, &model, [waves(2), waves(3)]);
+        let values = run(&training, &given(&training, &examples.iter().collect::<Vec<_>>()));
+        let torch = torch(name);
+        let loss: f64 = values["loss"].data.iter().sum();
+        assert!((loss - f64::from(torch.loss)).abs() <= 1e-5, "{loss} for {}", torch.loss);
+        for weight in &training.weights {
+            let expected = &torch.gradient.tensors[&weight.path].data;
+            let got = &values["gradient"].data[weight.range.clone()];
+            let error: f64 = got.iter().zip(expected).map(|(a, b)| (a - f64::from(*b)) * (a - f64::from(*b))).sum();
+            let length: f64 = expected.iter().map(|v| f64::from(*v) * f64::from(*v)).sum();
+            println!("{scope:?} {}: {:.1e}", weight.path, (error / length).sqrt());
+            assert!(error <= 1e-6 * length, "{scope:?} {}: {:.1e}", weight.path, (error / length).sqrt());
+        }
+    }
 }

@@ -90,7 +90,7 @@ fn session(model: &Handle<CartoonModel>, name: &str, pairs: Vec<FewShotPair>) ->
 
 /// Runs frames until a session is over; takes it away and tells its status and result.
 fn finish(app: &mut App, entity: Entity) -> (FewShotStatus, Option<FewShotResult>) {
-    let status = run_until(app, 3 * LIMIT, |world| {
+    let status = run_until(app, 10 * LIMIT, |world| {
         Some(world.get::<FewShotStatus>(entity)?.clone()).filter(FewShotStatus::is_over)
     });
     let result = app.world().get::<FewShotResult>(entity).cloned();
@@ -144,7 +144,7 @@ fn a_new_style_is_learned_and_nothing_else_changes() {
         session.options.learning_rate = 3e-3;
         let started = std::time::Instant::now();
         let entity = app.world_mut().spawn(session).id();
-        let losses = run_until(app, 3 * LIMIT, |world| {
+        let losses = run_until(app, 10 * LIMIT, |world| {
             let progress = world.get::<FewShotProgress>(entity)?;
             let status = world.get::<FewShotStatus>(entity)?;
             status.is_over().then(|| progress.losses.clone())

