@@ -164,7 +164,10 @@ fn forget_claims(mut all: Query<&mut Told, With<CartoonGroup>>) {
     all.iter_mut().for_each(|mut told| told.bypass_change_detection().claims.clear());
 }
 
-fn claim<C: Shows>(mut cartoons: Query<(&mut Told, &CartoonSource), (With<CartoonGroup>, With<C>)>) {
+/// Cartoons whose picture a component may tell.
+type Claimants<'w, 's, C> = Query<'w, 's, (&'static mut Told, &'static CartoonSource), (With<CartoonGroup>, With<C>)>;
+
+fn claim<C: Shows>(mut cartoons: Claimants<C>) {
     for (mut told, source) in &mut cartoons {
         if told.is_asked(source) {
             told.bypass_change_detection().claims.push(C::short_type_path());

@@ -78,6 +78,9 @@ pub(super) fn run_sessions(mut sessions: Query<SessionQuery>, mut desk: Desk) {
     }
 }
 
+/// A model, and the asset that it is.
+type LoadedModel = (Handle<CartoonModel>, Arc<Model>);
+
 impl Desk<'_, '_> {
     fn end(&mut self, session: &mut SessionQueryItem, status: FewShotStatus) {
         *session.status = status;
@@ -125,7 +128,7 @@ impl Desk<'_, '_> {
     }
 
     /// The model of a session, once it is loaded.
-    fn model(&self, session: &FewShotSession) -> Result<Option<(Handle<CartoonModel>, Arc<Model>)>, FewShotError> {
+    fn model(&self, session: &FewShotSession) -> Result<Option<LoadedModel>, FewShotError> {
         let default_model = self.default_model.as_ref().map(|model| &model.0);
         let Some(handle) = session.model.as_ref().or(default_model) else { return Ok(None) };
         if let Some(model) = self.models.get(handle) {

@@ -122,7 +122,8 @@ fn prepare_trainings(
         let job = jobs.entry(entity).or_insert_with(|| {
             chains.made += 1;
             let job = Job::new(request.clone(), chains.made, &params, &mut pipelines);
-            job.unwrap_or_else(|(job, error)| {
+            job.unwrap_or_else(|failed| {
+                let (job, error) = *failed;
                 exchange.reports.push((entity, Report::TrainingFailed(error)));
                 job
             })
@@ -146,7 +147,7 @@ impl Job {
         number: u64,
         params: &PrepareParams,
         pipelines: &mut Pipelines,
-    ) -> Result<Self, (Self, CartoonError)> {
+    ) -> Result<Self, Box<(Self, CartoonError)>> {
         let count = request.examples.len();
         let picker = Picker { count, batch: request.batch.clamp(1, count.max(1)) };
         let empty = Self { request, picker, number, costs: Costs::new(0), chains: None, step: 0, next: 0, slice: 0 };
@@ -155,7 +156,7 @@ impl Job {
                 let costs = Costs::new(chains[0].passes.len());
                 Ok(Self { costs, chains: Some(chains), ..empty })
             }
-            Err(error) => Err((empty, error)),
+            Err(error) => Err(Box::new((empty, error))),
         }
     }
 

@@ -166,7 +166,7 @@ fn one_line(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{BTreeMap, ReloadError, compose, place, reason};
+    use super::{BTreeMap, ReloadError, Trial, Written, compose, place, reason};
 
     const MESSAGE: &str = "error: no definition in scope for identifier: `foo`
    ┌─ ops/pool.wgsl:12:9
@@ -186,12 +186,21 @@ mod tests {
         assert_eq!((place("something else"), reason("something else")), (None, "something else".into()));
     }
 
+    /// Libraries are looked into when something imports them.
+    fn import(library: &str) -> Result<(), ReloadError> {
+        let mut composer = compose(&BTreeMap::from([("lib/a.wgsl".to_owned(), library.to_owned())]))?;
+        let mut written = Written::default();
+        written.text =
+            "#import a::f\n@fragment\nfn fragment() -> @location(0) vec4<f32> { return vec4(f32(f())); }".into();
+        let trial = Trial { file: "ops/b.wgsl", written, defs: Vec::new(), layouts: Vec::new(), targets: Vec::new() };
+        trial.module(&mut composer).map(|_| ())
+    }
+
     #[test]
     fn a_broken_library_is_named_with_its_line() {
-        let libs = |text: &str| BTreeMap::from([("lib/a.wgsl".to_owned(), text.to_owned())]);
-        assert!(compose(&libs("#define_import_path a\nfn f() -> i32 { return 1; }")).is_ok());
+        import("#define_import_path a\nfn f() -> i32 { return 1; }").expect("a library without a fault");
         for text in ["#define_import_path a\n\nfn f() -> i32 { return g; }", "#define_import_path a\n\nfn f( {}"] {
-            let error = compose(&libs(text)).err().expect("a fault");
+            let error = import(text).expect_err("a fault");
             assert!(matches!(&error, ReloadError::Shader { file, line: 3, .. } if file == "lib/a.wgsl"), "{error}");
         }
     }
