@@ -389,8 +389,8 @@ fn moving_cameras_make_nothing_new_and_capture_only_what_is_drawn() {
             (end.captures - start.captures, end.cartoons - start.cartoons)
         };
         let (captures, cartoons) = count(&mut studio, 200);
-        // One frame captures, the next one draws.
-        assert!(captures >= cartoons && cartoons >= 150, "{captures} captures, {cartoons} cartoons");
+        // One frame captures, the next one draws: each camera may have captured before the first of these frames.
+        assert!(captures + 2 >= cartoons && cartoons >= 150, "{captures} captures, {cartoons} cartoons");
         assert!(captures <= 400);
         studio.stage.passes_a_frame(3);
         frames(&mut studio, 30);

@@ -6,7 +6,7 @@ mod common;
 use std::collections::{BTreeMap, BTreeSet};
 use std::mem::size_of;
 
-use bevy_toonface::model::{Generator, GraphBuilder, Model, Node, NodeId, Op, Owner};
+use bevy_toonface::model::{Model, Node, Op};
 use bevy_toonface::plan::kernel::{
     Affine, BIND_A, BIND_B, BIND_C, BIND_D, BIND_SQUARES_A, BIND_SQUARES_B, BIND_VECTOR_A, BIND_VECTOR_B, Norm, Read,
 };
@@ -15,10 +15,10 @@ use bevy_toonface::plan::params::{
     ScaleParams,
 };
 use bevy_toonface::plan::{
-    Arrangement, Draw, Kernel, LayoutUniform, Pass, Plan, PlanError, PlanLimits, PlanOptions, PlannedTensor, Rect,
+    Arrangement, Draw, Kernel, LayoutUniform, Pass, Plan, PlanOptions, PlannedTensor, Rect,
     TensorFormat, TextureRef, WEIGHT_TEXTURE_WIDTH,
 };
-use common::plans::{DEVICES, FORMATS, targets};
+X
 
 /// DESIGN.md: a model needs no more pipelines than this.
 const MOST_KERNELS: usize = 32;
