@@ -15,10 +15,9 @@ use bevy_toonface::plan::params::{
     ScaleParams,
 };
 use bevy_toonface::plan::{
-    Arrangement, Draw, Kernel, LayoutUniform, Pass, Plan, PlanOptions, PlannedTensor, Rect,
-    TensorFormat, TextureRef, WEIGHT_TEXTURE_WIDTH,
+    Arrangement, Draw, Kernel, LayoutUniform, Pass, Plan, PlanOptions, PlannedTensor, Rect, TensorFormat, TextureRef,
+    WEIGHT_TEXTURE_WIDTH,
 };
-X
 
 /// DESIGN.md: a model needs no more pipelines than this.
 const MOST_KERNELS: usize = 32;
