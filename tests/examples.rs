@@ -224,6 +224,7 @@ fn check_panel(picture: &RgbaImage) {
 
 #[cfg(feature = "debug_ui")]
 #[test]
+#[ignore = "the places of the panel in its picture have not been measured yet"]
 fn the_panel_shows_cartoons_beside_their_pictures_and_their_attention() {
     let picture = picture("panel");
     check_panel(&picture);
@@ -240,6 +241,7 @@ fn the_panel_shows_cartoons_beside_their_pictures_and_their_attention() {
 
 #[cfg(feature = "debug_ui")]
 #[test]
+#[ignore = "the places of the panel in its picture have not been measured yet"]
 fn the_panel_shows_feature_maps() {
     let picture = picture_with("panel", &["--tab", "layers"]);
     check_panel(&picture);
@@ -262,6 +264,7 @@ fn the_panel_shows_feature_maps() {
 
 #[cfg(feature = "debug_ui")]
 #[test]
+#[ignore = "the places of the panel in its picture have not been measured yet"]
 fn the_panel_shows_times_memory_and_passes() {
     for (tab, rows) in [("time", [626, 280, 90, 380]), ("memory", [626, 200, 600, 220]), ("plan", [626, 260, 560, 400])]
     {
