@@ -26,6 +26,9 @@ fn check_sections(lab: &Lab) {
     });
 }
 
+/// What a game does to a sprite.
+type Change = fn(&mut Sprite, Handle<Image>);
+
 #[test]
 fn the_cartoon_of_a_section_is_that_of_the_section_by_itself() {
     check_sections(&OPEN_NATIVE);
@@ -202,7 +205,7 @@ fn another_image_rectangle_or_atlas_on_a_cartoon_is_another_picture() {
         let entity = stage.app.world_mut().spawn((cast.sprite(1), cast.tag("g0"))).id();
         stage.wait(entity);
         let other = stage.app.world_mut().resource_mut::<Assets<Image>>().add(tile(3));
-        let changes: [(fn(&mut Sprite, Handle<Image>), UVec2); 4] = [
+        let changes: [(Change, UVec2); 4] = [
             (|sprite, _| sprite.rect = Some(Rect::new(4.0, 2.0, 24.0, 22.0)), UVec2::splat(20)),
             (|sprite, _| sprite.rect = None, TILE),
             (|sprite, _| sprite.texture_atlas = None, TILE * UVec2::new(3, 2)),
