@@ -24,6 +24,9 @@ const LARGEST_WEIGHT: f32 = 1e4;
 /// Steps that may be recorded before a change of their number arrives.
 const STEPS_AHEAD: usize = 8;
 
+/// A model that is there.
+type Loaded = (Handle<CartoonModel>, Arc<Model>);
+
 /// What a session is working on.
 #[derive(Component, Debug, Clone)]
 pub(super) struct Work {
@@ -125,7 +128,7 @@ impl Desk<'_, '_> {
     }
 
     /// The model of a session, once it is loaded.
-    fn model(&self, session: &FewShotSession) -> Result<Option<(Handle<CartoonModel>, Arc<Model>)>, FewShotError> {
+    fn model(&self, session: &FewShotSession) -> Result<Option<Loaded>, FewShotError> {
         let default_model = self.default_model.as_ref().map(|model| &model.0);
         let Some(handle) = session.model.as_ref().or(default_model) else { return Ok(None) };
         if let Some(model) = self.models.get(handle) {
