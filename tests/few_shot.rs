@@ -59,7 +59,7 @@ fn photo(seed: u64) -> Vec<[f32; 3]> {
 fn style(photo: &[[f32; 3]]) -> Vec<[f32; 3]> {
     let tone = |v: f32| 0.15 + 0.35 * (2.0 * v).round().clamp(0.0, 2.0);
     let pixel = |i: usize| {
-        let left = if !i.is_multiple_of(SIDE) { photo[i - 1] } else { photo[i] };
+        let left = if i.is_multiple_of(SIDE) { photo[i] } else { photo[i - 1] };
         let edge = (photo[i][1] - left[1]).abs() > 0.08;
         let toned = [photo[i][2], photo[i][0], photo[i][1]].map(tone);
         if edge { toned.map(|v| 0.4 * v) } else { toned }

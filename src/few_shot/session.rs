@@ -24,6 +24,9 @@ const LARGEST_WEIGHT: f32 = 1e4;
 /// Steps that may be recorded before a change of their number arrives.
 const STEPS_AHEAD: usize = 8;
 
+/// A model that is there.
+type Loaded = (Handle<CartoonModel>, Arc<Model>);
+
 /// What a session is working on.
 #[derive(Component, Debug, Clone)]
 pub(super) struct Work {
@@ -78,9 +81,6 @@ pub(super) fn run_sessions(mut sessions: Query<SessionQuery>, mut desk: Desk) {
     }
 }
 
-/// A model, and the asset that it is.
-type LoadedModel = (Handle<CartoonModel>, Arc<Model>);
-
 impl Desk<'_, '_> {
     fn end(&mut self, session: &mut SessionQueryItem, status: FewShotStatus) {
         *session.status = status;
@@ -128,7 +128,7 @@ impl Desk<'_, '_> {
     }
 
     /// The model of a session, once it is loaded.
-    fn model(&self, session: &FewShotSession) -> Result<Option<LoadedModel>, FewShotError> {
+    fn model(&self, session: &FewShotSession) -> Result<Option<Loaded>, FewShotError> {
         let default_model = self.default_model.as_ref().map(|model| &model.0);
         let Some(handle) = session.model.as_ref().or(default_model) else { return Ok(None) };
         if let Some(model) = self.models.get(handle) {

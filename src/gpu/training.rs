@@ -121,12 +121,9 @@ fn prepare_trainings(
     for (entity, request) in requests.drain(..) {
         let job = jobs.entry(entity).or_insert_with(|| {
             chains.made += 1;
-            let job = Job::new(request.clone(), chains.made, &params, &mut pipelines);
-            job.unwrap_or_else(|failed| {
-                let (job, error) = *failed;
-                exchange.reports.push((entity, Report::TrainingFailed(error)));
-                job
-            })
+            let (job, error) = Job::new(request.clone(), chains.made, &params, &mut pipelines);
+            exchange.reports.extend(error.map(|error| (entity, Report::TrainingFailed(error))));
+            job
         });
         job.request = request;
         job.slice = 0;
@@ -147,16 +144,16 @@ impl Job {
         number: u64,
         params: &PrepareParams,
         pipelines: &mut Pipelines,
-    ) -> Result<Self, Box<(Self, CartoonError)>> {
+    ) -> (Self, Option<CartoonError>) {
         let count = request.examples.len();
         let picker = Picker { count, batch: request.batch.clamp(1, count.max(1)) };
         let empty = Self { request, picker, number, costs: Costs::new(0), chains: None, step: 0, next: 0, slice: 0 };
         match empty.chains(params, pipelines) {
             Ok(chains) => {
                 let costs = Costs::new(chains[0].passes.len());
-                Ok(Self { costs, chains: Some(chains), ..empty })
+                (Self { costs, chains: Some(chains), ..empty }, None)
             }
-            Err(error) => Err(Box::new((empty, error))),
+            Err(error) => (empty, Some(error)),
         }
     }
 
