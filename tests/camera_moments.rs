@@ -348,15 +348,6 @@ fn ui_stays_above_the_cartoon_and_out_of_its_picture() {
     }
 }
 
-/// What may not grow: what we have made, and how much of ours the device holds.
-fn held(stage: &Stage) -> ([u64; 4], usize, u64) {
-    let CartoonCounters { textures, buffers, bind_groups, pipelines, .. } = stage.counters();
-    let report = stage.app.world().resource::<RenderDevice>().wgpu_device().generate_allocator_report();
-    let ours = report.iter().flat_map(|r| &r.allocations).filter(|a| a.name.starts_with("bevy_toonface/"));
-    let (count, bytes) = ours.fold((0, 0), |(count, bytes), a| (count + 1, bytes + a.size));
-    ([textures, buffers, bind_groups, pipelines as u64], count, bytes)
-}
-
 #[test]
 fn moving_cameras_make_nothing_new_and_capture_only_what_is_drawn() {
     OPEN_NATIVE.run(|app| {
@@ -373,7 +364,7 @@ fn moving_cameras_make_nothing_new_and_capture_only_what_is_drawn() {
         cameras.iter().for_each(|camera| studio.wait(*camera));
         let count = |studio: &mut Studio, frames: u64| {
             let images = studio.stage.app.world().resource::<Assets<Image>>().len();
-            let (before, start) = (held(&studio.stage), studio.stage.counters());
+            let (before, start) = (studio.stage.held(), studio.stage.counters());
             for frame in 0..frames {
                 let angle = 0.1 * frame as f32;
                 let place = Transform::from_xyz(9.0 * angle.cos(), 9.0 * angle.sin(), 0.0);
@@ -381,7 +372,7 @@ fn moving_cameras_make_nothing_new_and_capture_only_what_is_drawn() {
                 let group = format!("g{}", frame % 2);
                 studio.stage.set_group(cameras[0], &group);
                 studio.stage.frame();
-                assert_eq!(held(&studio.stage), before, "frame {frame}: {:?}", studio.stage.counters());
+                assert_eq!(studio.stage.held(), before, "frame {frame}: {:?}", studio.stage.counters());
             }
             assert_eq!(studio.stage.app.world().resource::<Assets<Image>>().len(), images);
             let end = studio.stage.counters();

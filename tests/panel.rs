@@ -177,7 +177,6 @@ fn looking_changes_nothing() {
 }
 
 #[test]
-#[ignore = "a closed panel keeps its reader a frame longer than expected here; to be looked into"]
 fn layers_are_read_while_they_are_shown_and_no_longer() {
     PANEL.run(|app| {
         with_stage(app, lite(), |stage, entities| {

@@ -19,15 +19,6 @@ const ENTITIES: usize = 10;
 const UPDATES: u64 = 10_000;
 const SWITCHES: u64 = 1_000;
 
-/// What may not grow: what we have made, and how much of ours the device holds.
-fn held(stage: &Stage) -> ([u64; 4], usize, u64) {
-    let CartoonCounters { textures, buffers, bind_groups, pipelines, .. } = stage.counters();
-    let report = stage.app.world().resource::<RenderDevice>().wgpu_device().generate_allocator_report();
-    let ours = report.iter().flat_map(|r| &r.allocations).filter(|a| a.name.starts_with("bevy_toonface/"));
-    let (count, bytes) = ours.fold((0, 0), |(count, bytes), a| (count + 1, bytes + a.size));
-    ([textures, buffers, bind_groups, pipelines as u64], count, bytes)
-}
-
 #[test]
 fn ten_thousand_updates_and_a_thousand_switches_make_nothing_new() {
     let run = |app: &mut App| {
@@ -37,7 +28,7 @@ fn ten_thousand_updates_and_a_thousand_switches_make_nothing_new() {
         let entities: Vec<Entity> =
             (0..ENTITIES).map(|i| stage.spawn(&model, &format!("g{}", i % GROUPS), UpdateRate::Always)).collect();
         stage.wait_for_all(&entities);
-        let (before, counters) = (held(&stage), stage.counters());
+        let (before, counters) = (stage.held(), stage.counters());
         assert!(before.0.iter().all(|n| *n > 0), "{before:?}");
         let mut random = Random::new(1);
         let (mut updates, mut switches) = (0, 0);
@@ -49,7 +40,7 @@ fn ten_thousand_updates_and_a_thousand_switches_make_nothing_new() {
             }
             stage.frame();
             updates = stage.counters().cartoons - counters.cartoons;
-            assert_eq!(held(&stage), before, "after {switches} switches: {:?}", stage.counters());
+            assert_eq!(stage.held(), before, "after {switches} switches: {:?}", stage.counters());
         }
         let updates: Vec<u64> = entities.iter().map(|entity| stage.updates(*entity)).collect();
         let (most, least) = (updates.iter().max().expect("some"), updates.iter().min().expect("some"));

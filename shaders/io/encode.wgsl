@@ -3,7 +3,7 @@
 // Defs: none.
 #import bevy_toonface::lib::color::encode_srgb
 #import bevy_toonface::lib::layout::locate
-#import bevy_toonface::lib::picture::{Picture, taps, tap_index, tap_weight}
+#import bevy_toonface::lib::picture::{Picture, rgb_lanes, taps, tap_index, tap_weight}
 
 @group(0) @binding(0) var<uniform> picture: Picture;
 @group(0) @binding(1) var source: texture_2d<f32>;
@@ -33,17 +33,12 @@ fn encoded(at: vec2<i32>) -> vec3<f32> {
     return 2.0 * sum.rgb / max(sum.a, 1e-6) - 1.0;
 }
 
-// The channels that a tile holds: all three, or red and green, then blue.
-fn lanes(rgb: vec3<f32>, tile: i32) -> vec4<f32> {
-    return select(vec4<f32>(rgb, 0.0), vec4<f32>(rgb.b, 0.0, 0.0, 0.0), tile == 1);
-}
-
 @fragment
 fn fragment(@builtin(position) position: vec4<f32>) -> Targets {
     let cell = locate(position.xy, picture.tensor);
     let block = picture.block;
     //@ each phase
-    let r_$p = lanes(encoded(cell.texel * block + vec2<i32>($x, $y)), cell.tile);
+    let r_$p = rgb_lanes(encoded(cell.texel * block + vec2<i32>($x, $y)), cell.tile);
     //@ end
     //@ body
 }

@@ -23,6 +23,11 @@ struct Picture {
     first: vec2<i32>,
 }
 
+// The channels that a tile holds: all three, or red and green, then blue.
+fn rgb_lanes(rgb: vec3<f32>, tile: i32) -> vec4<f32> {
+    return select(vec4<f32>(rgb, 0.0), vec4<f32>(rgb.b, 0.0, 0.0, 0.0), tile == 1);
+}
+
 // The taps of one axis: first index, count, step between them, and what their weights are computed from.
 struct Taps {
     first: i32,

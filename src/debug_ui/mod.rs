@@ -27,7 +27,7 @@ mod time;
 mod window;
 
 use bevy::prelude::*;
-use bevy_egui::{EguiPlugin, EguiPrimaryContextPass};
+use bevy_egui::{EguiPlugin, EguiPrimaryContextPass, PrimaryEguiContext};
 
 pub use maps::{Colors, Look, Maps, NOT_FINITE, Scale, heat};
 pub use probe::{NanProbe, ProbeReport};
@@ -55,6 +55,7 @@ impl Plugin for CartoonPanelPlugin {
                 Update,
                 (
                     toggle.run_if(key_is_pressed),
+                    move_context.run_if(is_open),
                     window::sync_reader.run_if(is_open),
                     window::close.run_if(is_to_be_closed),
                     probe::run_probes.run_if(any_with_component::<NanProbe>),
@@ -74,10 +75,24 @@ fn toggle(mut panel: ResMut<CartoonPanel>) {
     panel.open = !panel.open;
 }
 
+/// `bevy_egui` draws to the first camera that there ever is; when that is gone, the panel moves to another.
+fn move_context(
+    contexts: Query<(), With<PrimaryEguiContext>>,
+    cameras: Query<Entity, With<Camera>>,
+    mut was_there: Local<bool>,
+    mut commands: Commands,
+) {
+    if !contexts.is_empty() {
+        *was_there = true;
+    } else if *was_there && let Some(camera) = cameras.iter().min_by_key(|camera| scene::order(*camera)) {
+        commands.entity(camera).insert(PrimaryEguiContext);
+    }
+}
+
 fn is_open(panel: Res<CartoonPanel>) -> bool {
     panel.open
 }
 
 fn is_to_be_closed(panel: Res<CartoonPanel>, state: Res<PanelState>) -> bool {
-    !panel.open && state.active
+    !panel.open && (state.active || state.reader.is_some())
 }

@@ -17,6 +17,7 @@ use super::shaders::{self, Shaders};
 use super::trial::{Trial, check};
 use crate::ecs::ReloadError;
 use crate::ecs::folder_watch::FolderWatch;
+use crate::plan::Written;
 
 /// The folder with the crate's shaders, which is watched: `lib`, `ops` and `io` below it. Default: `shaders` in this crate's
 /// sources, if they are still where the program was built. A resource of the main world.
@@ -84,7 +85,7 @@ pub(super) fn reload_shaders(
     if state.untried && state.trial.is_none() {
         state.untried = false;
         let changed = state.changed.clone();
-        let (libs, trials) = pipelines.try_out(&changed, &cache);
+        let (libs, trials) = pipelines.try_out(&changed, &known, &cache);
         let device = device.clone();
         let task = async move {
             let result = check(&libs, trials, &device);
@@ -111,34 +112,27 @@ impl ShaderWatch {
 
 impl Pipelines {
     /// All libraries as they would be, and what is drawn with the changed files.
-    fn try_out(&self, changed: &Texts, cache: &PipelineCache) -> (Texts, Vec<Trial>) {
+    fn try_out(&self, changed: &Texts, known: &Shaders, cache: &PipelineCache) -> (Texts, Vec<Trial>) {
         let mut templates = self.templates.clone();
-        let mut libs = shaders::built_in();
-        libs.extend(self.libs.clone());
-        let mut all = false;
+        let mut files = shaders::built_in();
+        files.extend(self.files.clone());
         for (path, text) in changed {
-            let is_template = templates.replace(path, text.clone());
-            if !is_template && let Some(lib) = libs.get_mut(path) {
-                lib.clone_from(text);
-                all = true;
+            if !templates.replace(path, text.clone())
+                && let Some(file) = files.get_mut(path)
+            {
+                file.clone_from(text);
             }
         }
-        let mut trials = Vec::new();
-        for (shader, subject) in self.subjects.iter().filter(|(_, subject)| all || changed.contains_key(subject.file()))
-        {
-            for pipeline in cache.pipelines() {
-                let PipelineDescriptor::RenderPipelineDescriptor(descriptor) = &pipeline.descriptor else { continue };
-                let Some(fragment) = descriptor.fragment.as_ref().filter(|f| f.shader.id() == shader.id()) else {
-                    continue;
-                };
-                trials.push(Trial {
-                    file: subject.file(),
-                    written: templates.write(subject),
-                    defs: fragment.shader_defs.clone(),
-                    layouts: descriptor.layout.iter().map(|layout| cache.get_bind_group_layout(layout)).collect(),
-                    targets: fragment.targets.clone(),
-                });
-            }
+        let (libs, whole): (Texts, Texts) = files.into_iter().partition(|(path, _)| shaders::is_library(path));
+        let all = changed.keys().any(|path| libs.contains_key(path));
+        let is_tried = |file: &str| all || changed.contains_key(file);
+        let written = self.subjects.iter().filter(|(_, subject)| is_tried(subject.file()));
+        let mut trials: Vec<Trial> = written
+            .flat_map(|(shader, subject)| trials(shader.id(), subject.file(), templates.write(subject), cache))
+            .collect();
+        for (file, shader) in known.drawn().filter(|(file, _)| is_tried(file)) {
+            let text = whole.get(file).map_or("", String::as_str);
+            trials.extend(self::trials(shader, file, Written::whole(text), cache));
         }
         (libs, trials)
     }
@@ -149,7 +143,7 @@ impl Pipelines {
         for (path, text) in &changed {
             if let Some(id) = known.id(path) {
                 shaders.push((id, shaders::shader(path, text.clone())));
-                self.libs.insert(path.clone(), text.clone());
+                self.files.insert(path.clone(), text.clone());
             } else {
                 self.templates.replace(path, text.clone());
             }
@@ -159,4 +153,20 @@ impl Pipelines {
         }
         self.written.extend(shaders);
     }
+}
+
+/// The pipelines that are drawn with a shader, each with the text that is to take its place.
+fn trials(shader: AssetId<Shader>, file: &'static str, written: Written, cache: &PipelineCache) -> Vec<Trial> {
+    let trial = |descriptor: &PipelineDescriptor| {
+        let PipelineDescriptor::RenderPipelineDescriptor(descriptor) = descriptor else { return None };
+        let fragment = descriptor.fragment.as_ref().filter(|fragment| fragment.shader.id() == shader)?;
+        Some(Trial {
+            file,
+            written: written.clone(),
+            defs: fragment.shader_defs.clone(),
+            layouts: descriptor.layout.iter().map(|layout| cache.get_bind_group_layout(layout)).collect(),
+            targets: fragment.targets.clone(),
+        })
+    };
+    cache.pipelines().filter_map(|pipeline| trial(&pipeline.descriptor)).collect()
 }

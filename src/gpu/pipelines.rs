@@ -53,15 +53,15 @@ pub(super) struct Pipelines {
     pub(super) subjects: Vec<(Handle<Shader>, Subject)>,
     /// What they are written from.
     pub(super) templates: Templates,
-    /// Files of `shaders/lib` that are not those of this build: path and text.
-    pub(super) libs: BTreeMap<String, String>,
+    /// Files that are used as they are and that are not those of this build: path and text.
+    pub(super) files: BTreeMap<String, String>,
 }
 
 /// Starts over on a new device.
 pub(super) fn init_pipelines(mut pipelines: ResMut<Pipelines>, shaders: Res<Shaders>) {
-    let Pipelines { templates, libs, .. } = std::mem::take(&mut *pipelines);
-    let written = libs.iter().filter_map(|(path, text)| Some((shaders.id(path)?, shader(path, text.clone()))));
-    *pipelines = Pipelines { written: written.collect(), templates, libs, ..Pipelines::default() };
+    let Pipelines { templates, files, .. } = std::mem::take(&mut *pipelines);
+    let written = files.iter().filter_map(|(path, text)| Some((shaders.id(path)?, shader(path, text.clone()))));
+    *pipelines = Pipelines { written: written.collect(), templates, files, ..Pipelines::default() };
 }
 
 /// Whether there are shaders to hand over.

@@ -305,7 +305,7 @@ fn make_chain(
         ends: HashMap::default(),
         batch: None,
         // Encode, the plan's passes, composite.
-        costs: Costs::new(1 + chain.passes.len() + batch),
+        costs: params.costs(1 + chain.passes.len() + batch),
         record_ms: 0.0,
         encode_ms: 0.0,
         table,
@@ -327,6 +327,11 @@ fn chain_outputs(taps: &[String]) -> Vec<String> {
 }
 
 impl PrepareParams<'_> {
+    /// What steps are thought to take before they are measured.
+    pub fn costs(&self, steps: usize) -> Costs {
+        Costs::new(steps, self.timer.is_there())
+    }
+
     pub fn queue(&self) -> PipelineQueue<'_> {
         PipelineQueue { cache: &self.cache, fullscreen: &self.fullscreen }
     }

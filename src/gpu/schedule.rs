@@ -6,6 +6,9 @@ use crate::ecs::CartoonBudget;
 
 /// Weight of a new measurement against what was known before.
 const SMOOTHING: f32 = 0.25;
+/// What a step is thought to take before any has been measured: with the default budget, four are tried in the first
+/// frames. Too much costs some frames once; too little would be felt, since measurements come some frames late.
+const FIRST_GUESS_MS: f32 = 1.0;
 /// A step costs no less than this: nothing is for free.
 const LEAST_MS: f32 = 1e-4;
 /// Most frames in flight that a budget can ask for.
@@ -81,9 +84,10 @@ pub(super) struct Costs {
 }
 
 impl Costs {
-    /// Nothing is known yet.
-    pub fn new(steps: usize) -> Self {
-        Self { ms: vec![CartoonBudget::UNTIMED_PASS_MS; steps], measured: vec![false; steps] }
+    /// Nothing is known yet. On a device that is `timed`, the first steps are taken slowly until they have been measured.
+    pub fn new(steps: usize, timed: bool) -> Self {
+        let guess = if timed { FIRST_GUESS_MS } else { CartoonBudget::UNTIMED_PASS_MS };
+        Self { ms: vec![guess; steps], measured: vec![false; steps] }
     }
 
     /// The costs of some steps.
@@ -97,15 +101,17 @@ impl Costs {
     }
 
     /// Learns that some steps took `ratio` times as long as was thought. Steps that have never been measured learn
-    /// from the others.
+    /// from the others, and all there is to learn from the very first measurement.
     pub fn learn(&mut self, steps: Range<usize>, ratio: f32) {
         if !(ratio.is_finite() && ratio > 0.0) {
             return;
         }
         let smoothed = 1.0 + SMOOTHING * (ratio - 1.0);
+        let is_first = !self.measured.contains(&true);
         for (step, (ms, measured)) in self.ms.iter_mut().zip(&mut self.measured).enumerate() {
             let factor = match (steps.contains(&step), *measured) {
                 (true, false) => ratio,
+                (false, false) if is_first => ratio,
                 (true, true) | (false, false) => smoothed,
                 (false, true) => continue,
             };
@@ -196,7 +202,7 @@ mod tests {
 
     /// A device whose steps take these milliseconds, drawn under a budget and timed slice by slice.
     fn run(real: &[f32], updates: usize, milliseconds: f32) -> (Costs, f32) {
-        let mut costs = Costs::new(real.len());
+        let mut costs = Costs::new(real.len(), true);
         let mut worst = 0.0_f32;
         for update in 0..updates {
             let mut next = 0;
@@ -225,8 +231,20 @@ mod tests {
     }
 
     #[test]
+    fn the_first_frames_are_careful_and_the_first_measurement_counts_for_all() {
+        let mut costs = Costs::new(76, true);
+        let steps = 0..Allowance::new(&budget(None, Some(4.0)), 0).take(costs.of(0..76));
+        assert_eq!(steps, 0..4, "a slow device would feel more");
+        costs.learn(steps, 40.0);
+        assert_eq!(Allowance::new(&budget(None, Some(4.0)), 0).take(costs.of(4..76)), 1, "a step takes 40 ms");
+        costs.learn(4..5, 1.0 / 400.0);
+        let later = costs.sum(5..76) / 71.0;
+        assert!((25.0..40.0).contains(&later), "later measurements are smoothed, {later} ms");
+    }
+
+    #[test]
     fn nonsense_from_a_timer_is_not_learned() {
-        let mut costs = Costs::new(4);
+        let mut costs = Costs::new(4, false);
         for ratio in [0.0, -1.0, f32::NAN, f32::INFINITY] {
             costs.learn(0..4, ratio);
         }

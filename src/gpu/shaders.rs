@@ -39,6 +39,12 @@ impl Shaders {
     pub fn id(&self, path: &str) -> Option<AssetId<Shader>> {
         self.0.iter().find(|(known, _)| *known == path).map(|(_, handle)| handle.id())
     }
+
+    /// Files that are drawn with: all but the libraries, which are imported.
+    #[cfg(all(feature = "hot_reload", not(target_arch = "wasm32")))]
+    pub fn drawn(&self) -> impl Iterator<Item = (&'static str, AssetId<Shader>)> {
+        self.0.iter().filter(|(path, _)| !is_library(path)).map(|(path, handle)| (*path, handle.id()))
+    }
 }
 
 /// Puts the files where the asset server finds them: `embedded://bevy_toonface/shaders/...`.
@@ -55,6 +61,12 @@ pub(super) fn load(app: &App) -> Shaders {
     let Some(assets) = app.world().get_resource::<AssetServer>() else { return Shaders(Vec::new()) };
     let load = |path: &str| assets.load(format!("embedded://bevy_toonface/shaders/{path}"));
     Shaders(SHADERS.iter().map(|(path, _)| (*path, load(path))).collect())
+}
+
+/// Whether a file is imported by others.
+#[cfg(all(feature = "hot_reload", not(target_arch = "wasm32")))]
+pub(super) fn is_library(path: &str) -> bool {
+    path.starts_with("lib/")
 }
 
 /// Path and text of every file, as this build has them.

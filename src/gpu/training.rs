@@ -147,10 +147,10 @@ impl Job {
     ) -> (Self, Option<CartoonError>) {
         let count = request.examples.len();
         let picker = Picker { count, batch: request.batch.clamp(1, count.max(1)) };
-        let empty = Self { request, picker, number, costs: Costs::new(0), chains: None, step: 0, next: 0, slice: 0 };
+        let empty = Self { request, picker, number, costs: params.costs(0), chains: None, step: 0, next: 0, slice: 0 };
         match empty.chains(params, pipelines) {
             Ok(chains) => {
-                let costs = Costs::new(chains[0].passes.len());
+                let costs = params.costs(chains[0].passes.len());
                 (Self { costs, chains: Some(chains), ..empty }, None)
             }
             Err(error) => (empty, Some(error)),

@@ -189,9 +189,9 @@ mod tests {
     /// Libraries are looked into when something imports them.
     fn import(library: &str) -> Result<(), ReloadError> {
         let mut composer = compose(&BTreeMap::from([("lib/a.wgsl".to_owned(), library.to_owned())]))?;
-        let mut written = Written::default();
-        written.text =
-            "#import a::f\n@fragment\nfn fragment() -> @location(0) vec4<f32> { return vec4(f32(f())); }".into();
+        let written = Written::whole(
+            "#import a::f\n@fragment\nfn fragment() -> @location(0) vec4<f32> { return vec4(f32(f())); }",
+        );
         let trial = Trial { file: "ops/b.wgsl", written, defs: Vec::new(), layouts: Vec::new(), targets: Vec::new() };
         trial.module(&mut composer).map(|_| ())
     }

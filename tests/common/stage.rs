@@ -112,6 +112,15 @@ impl<'a> Stage<'a> {
         self.app.world().get_resource::<CartoonCounters>().copied().unwrap_or_default()
     }
 
+    /// What may not grow: what we have made, and how much of ours the device holds.
+    pub fn held(&self) -> ([u64; 4], usize, u64) {
+        let CartoonCounters { textures, buffers, bind_groups, pipelines, .. } = self.counters();
+        let report = self.app.world().resource::<RenderDevice>().wgpu_device().generate_allocator_report();
+        let ours = report.iter().flat_map(|r| &r.allocations).filter(|a| a.name.starts_with("bevy_toonface/"));
+        let (count, bytes) = ours.fold((0, 0), |(count, bytes), a| (count + 1, bytes + a.size));
+        ([textures, buffers, bind_groups, pipelines as u64], count, bytes)
+    }
+
     /// Whether a batch is under way or on the GPU.
     pub fn is_busy(&self) -> bool {
         self.is_under_way() || self.counters().in_flight > 0

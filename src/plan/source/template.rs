@@ -96,6 +96,11 @@ pub struct Written {
 }
 
 impl Written {
+    /// A text that is used as it is.
+    pub fn whole(text: &str) -> Self {
+        Self { text: text.to_owned(), lines: (1..=text.lines().count()).collect() }
+    }
+
     /// The template's line that a line of the text is from; both are counted from 1.
     pub fn template_line(&self, line: usize) -> usize {
         self.lines.get(line.saturating_sub(1)).or(self.lines.last()).copied().unwrap_or(1)
