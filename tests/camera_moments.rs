@@ -12,12 +12,10 @@ mod studio;
 use bevy::camera::{RenderTarget, Viewport};
 use bevy::prelude::*;
 use bevy::render::render_resource::TextureFormat;
-use bevy::render::renderer::RenderDevice;
 use bevy_toonface::ecs::CartoonView;
-use bevy_toonface::gpu::CartoonCounters;
 use bevy_toonface::prelude::*;
 use gpu::{EIGHT_PLANES, OPEN_NATIVE, add_model, gradient, wait_for_error};
-use stage::{Stage, small_model};
+use stage::small_model;
 use studio::{Shot, Studio, coverage, distance, known_cartoon, known_model, new_target, rgb};
 
 /// A camera that shows the cartoon of its whole view, and the view without it.

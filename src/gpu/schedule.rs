@@ -204,15 +204,15 @@ mod tests {
     fn run(real: &[f32], updates: usize, milliseconds: f32) -> (Costs, f32) {
         let mut costs = Costs::new(real.len(), true);
         let mut worst = 0.0_f32;
-        for update in 0..updates {
+        for _ in 0..updates {
             let mut next = 0;
             while next < real.len() {
                 let steps =
                     next..next + Allowance::new(&budget(None, Some(milliseconds)), 0).take(costs.of(next..real.len()));
                 let took: f32 = real[steps.clone()].iter().sum();
                 costs.learn(steps.clone(), took / costs.sum(steps.clone()));
-                // After some updates, and unless it is a single step that takes longer.
-                if update >= 5 && steps.len() > 1 {
+                // Unless it is a single step that takes longer.
+                if steps.len() > 1 {
                     worst = worst.max(took);
                 }
                 next = steps.end;
@@ -225,7 +225,8 @@ mod tests {
     fn measured_costs_keep_a_frame_within_its_milliseconds() {
         let real: Vec<f32> = (0..400).map(|i| if i % 9 == 0 { 1.7 } else { 0.02 + 0.001 * (i % 50) as f32 }).collect();
         let (costs, worst) = run(&real, 12, 4.0);
-        assert!(worst <= 4.0 * 1.5, "a frame of {worst} ms");
+        // From the first frame on, a tenth and the dearest step more at most.
+        assert!(worst <= 1.1 * 4.0 + 1.7, "a frame of {worst} ms");
         let (thought, all) = (costs.sum(0..real.len()), real.iter().sum::<f32>());
         assert!((thought / all - 1.0).abs() < 0.2, "{thought} ms instead of {all} ms");
     }
