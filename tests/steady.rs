@@ -7,8 +7,6 @@ mod gpu;
 mod stage;
 
 use bevy::prelude::*;
-use bevy::render::renderer::RenderDevice;
-use bevy_toonface::gpu::CartoonCounters;
 use bevy_toonface::prelude::*;
 use common::Random;
 use gpu::{OPEN_NATIVE, add_model};
