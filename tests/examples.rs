@@ -54,7 +54,7 @@ fn stands_still(column: u32, row: u32) -> bool {
 #[test]
 fn a_crowd_of_32_is_all_cartoons_within_the_budget() {
     // A busy machine takes minutes for all of them in slices of 4 ms.
-    let picture = picture_with("crowd", &["--budget", "60"]);
+    let picture = picture("crowd");
     assert_eq!(picture.dimensions(), (8 * STEP, 4 * STEP + 40));
     let names = ["woman_1", "man_1", "kid_1", "elderly_1", "woman_2", "man_2", "kid_2", "elderly_2"];
     let portraits = names.map(|name| {
