@@ -33,7 +33,7 @@ impl Before {
 #[expect(unsafe_code, reason = "wgpu marks targets with undefined contents as unsafe; see SAFETY")]
 fn dont_care() -> LoadOpDontCare {
     // SAFETY: The contents of the target are undefined until they are drawn to, so nothing undrawn may be read. A plan's
-    // draws cover all tiles of the target (tests/plan.rs), except those of pictures that a batch lacks, and then the
+    // draws cover all tiles of the target (tests/plan), except those of pictures that a batch lacks, and then the
     // recorder clears. Texels outside of the tiles belong to no tensor: no shader reads them, since every index is made
     // from a tile's origin and size. A composite pass draws to all of the output image,
     // the passes that smooth draw to all of their textures. No pass of a chain blends.

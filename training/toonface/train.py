@@ -2,7 +2,7 @@
 
     python -m toonface.train --config configs/stage1.toml --data DATA --out RUN1 [--init RUN0/last.pt]
     python -m toonface.train --config configs/stage2.toml --data DATA --out RUN2 --init RUN1/last.pt
-    torchrun --nproc-per-node 2 -m toonface.train --config ...
+    torchrun --nproc_per_node 2 -m toonface.train --config ...
 
 Stage 1 trains trunk and base branch on the base group. Stage 2 copies the base branch for each new group and trains
 on all groups (`trainer.py`). `--photos DIR` adds real photographs without cartoons.

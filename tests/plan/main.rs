@@ -1,7 +1,10 @@
 //! What every plan promises, for both generators in all tested widths, sizes, batches, devices, formats and outputs.
 //! No GPU.
 
+#[path = "../common/mod.rs"]
 mod common;
+mod held;
+mod weights;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::mem::size_of;
@@ -15,9 +18,11 @@ use bevy_toonface::plan::params::{
     ScaleParams,
 };
 use bevy_toonface::plan::{
-    Arrangement, Draw, Kernel, LayoutUniform, Pass, Plan, PlanOptions, PlannedTensor, Rect, TensorFormat, TextureRef,
-    WEIGHT_TEXTURE_WIDTH,
+    Arrangement, Draw, Kernel, LayoutUniform, Pass, Plan, PlanOptions, PlannedTensor, TensorFormat, TextureRef,
 };
+
+use held::{Held, simulate};
+use weights::check_weight_range;
 
 /// DESIGN.md: a model needs no more pipelines than this.
 const MOST_KERNELS: usize = 32;
@@ -55,56 +60,6 @@ fn sampled_slots(draw: &Draw) -> impl Iterator<Item = usize> + '_ {
         TextureRef::Indices => None,
         TextureRef::Weights => None,
     })
-}
-
-/// What the slots hold: tensors and their planes. Small tensors may share a slot.
-#[derive(Default)]
-struct Held(BTreeMap<usize, Vec<(usize, usize)>>);
-
-impl Held {
-    /// A pass leaves what it does not cover only if it preserves its attachments.
-    fn write(&mut self, plan: &Plan, tensor: usize, preserve: bool) {
-        let place = plan.tensors[tensor].layout.whole();
-        for (plane, slot) in plan.tensors[tensor].slots.iter().enumerate() {
-            let inside = self.0.entry(*slot).or_default();
-            inside.retain(|(other, _)| preserve && !meet(&plan.tensors[*other].layout.whole(), &place));
-            inside.push((tensor, plane));
-        }
-    }
-
-    /// Whether all of a tensor is still there.
-    fn has(&self, plan: &Plan, tensor: usize) -> bool {
-        let mut slots = plan.tensors[tensor].slots.iter().enumerate();
-        let found = |(plane, slot)| self.0.get(slot).is_some_and(|inside| inside.contains(&(tensor, plane)));
-        !plan.tensors[tensor].slots.is_empty() && slots.all(found)
-    }
-
-    /// The tensor that all of these slots hold, plane by plane, where a reader looks for it.
-    fn tensor(&self, plan: &Plan, slots: &[usize], layout: LayoutUniform) -> Option<usize> {
-        let inside = self.0.get(slots.first()?)?;
-        let fits = |tensor: &usize| {
-            let known = &plan.tensors[*tensor];
-            known.slots == slots && known.layout.uniform() == layout && self.has(plan, *tensor)
-        };
-        inside.iter().map(|(tensor, _)| *tensor).find(fits)
-    }
-}
-
-/// Whether two rectangles have a texel in common.
-fn meet(a: &Rect, b: &Rect) -> bool {
-    let along = |a: u32, length_a: u32, b: u32, length_b: u32| a < b + length_b && b < a + length_a;
-    along(a.x, a.width, b.x, b.width) && along(a.y, a.height, b.y, b.height)
-}
-
-/// Calls `check` with what the slots hold when a pass begins.
-fn simulate(plan: &Plan, mut check: impl FnMut(&Pass, &Held)) -> Held {
-    let mut held = Held::default();
-    held.write(plan, plan.input, true);
-    for pass in &plan.passes {
-        check(pass, &held);
-        held.write(plan, pass.target, pass.preserve);
-    }
-    held
 }
 
 /// The tensors that a draw reads, by first binding: each has to be there, whole and where the parameters say. A slot that
@@ -418,112 +373,6 @@ fn every_pass_reads_tensors_that_its_node_depends_on() {
         let model = common::random_model(generator, GROUPS, 7);
         for options in common::plans::options(&model).into_iter().filter(|options| options.batch == 1) {
             check_ancestry(&model, &plan(&model, options));
-        }
-    }
-}
-
-/// Texels of the runs of weights that a convolution walks for one output tile (`WeightRuns`): of A's tiles, then of B's.
-fn weight_runs(kernel: &Kernel, p: &ConvParams) -> Vec<usize> {
-    let Kernel::Conv { kernel, a, b, out, .. } = kernel else { return Vec::new() };
-    let lanes = if out.quad == 3 { 4 } else { out.quad };
-    let (steps, rows) = if *kernel > 3 { (kernel.div_ceil(2), 2) } else { (1, *kernel) };
-    let operands = std::iter::once((a, p.a.tiles)).chain(b.iter().map(|b| (b, p.b.tiles)));
-    let runs = operands.flat_map(|(operand, tiles)| {
-        let texels = (rows * kernel * operand.arrangement.quad * lanes).div_ceil(4);
-        std::iter::repeat_n(texels, tiles as usize * steps)
-    });
-    runs.collect()
-}
-
-/// Every run of weights of every output tile lies inside one row of the texture, in place of no other; its bias, too.
-/// For every group.
-fn check_sheet(plan: &Plan, pass: &Pass, draw: &Draw, tiles: &BTreeSet<usize>) {
-    let kernel = plan.kernels[draw.kernel];
-    let height = plan.weights.height();
-    let groups = if draw.params.group_stride > 0 { GROUPS } else { 1 };
-    // Row, first column and one past the last of each run. Groups may share their weights, or their bias.
-    let mut sheets: BTreeSet<Vec<(i32, usize, usize)>> = BTreeSet::new();
-    let mut biases: BTreeSet<(i32, usize, usize)> = BTreeSet::new();
-    for group in 0..groups {
-        let mut taken = Vec::new();
-        let p: ConvParams = bytemuck::pod_read_unaligned(params(plan, draw, group));
-        let runs = weight_runs(&kernel, &p);
-        for tile in tiles {
-            let tile = *tile as i32 - p.first;
-            assert!(tile >= 0, "{}: draws a tile before its first", about(plan, pass));
-            let column = p.weights[0] + tile % p.tiles_a_row * p.weight_stride;
-            let mut row = p.weights[1] + tile / p.tiles_a_row * p.rows_a_tile;
-            let mut column = column as usize;
-            for texels in &runs {
-                if column + texels > WEIGHT_TEXTURE_WIDTH {
-                    (column, row) = (0, row + 1);
-                }
-                let inside = column + texels <= WEIGHT_TEXTURE_WIDTH && (row as usize) < height;
-                assert!(inside, "{}: {texels} texels at ({column}, {row}) of {height} rows", about(plan, pass));
-                taken.push((row, column, column + texels));
-                column += texels;
-            }
-            let bias = (p.bias + tile) as usize;
-            assert!(bias < height * WEIGHT_TEXTURE_WIDTH, "{}: bias at {bias}", about(plan, pass));
-            let column = bias % WEIGHT_TEXTURE_WIDTH;
-            biases.insert(((bias / WEIGHT_TEXTURE_WIDTH) as i32, column, column + 1));
-        }
-        sheets.insert(taken);
-    }
-    let mut taken: Vec<_> = sheets.into_iter().flatten().chain(biases).collect();
-    taken.sort_unstable();
-    for (one, next) in taken.iter().zip(&taken[1..]) {
-        assert!(one.0 < next.0 || one.2 <= next.1, "{}: weights {one:?} and {next:?} overlap", about(plan, pass));
-    }
-}
-
-/// One past the last weight texel that a draw finds by running index.
-fn weights_end(plan: &Plan, draw: &Draw, group: usize, last: usize) -> i32 {
-    let bytes = params(plan, draw, group);
-    match plan.kernels[draw.kernel] {
-        Kernel::Linear => {
-            let p: LinearParams = bytemuck::pod_read_unaligned(bytes);
-            p.weights + (last as i32 - p.first) * p.row_stride + (p.columns + 3) / 4 + 1
-        }
-        Kernel::Mix => {
-            let p: MixParams = bytemuck::pod_read_unaligned(bytes);
-            p.weights + last as i32 - p.first + 1
-        }
-        Kernel::Scale => {
-            let p: ScaleParams = bytemuck::pod_read_unaligned(bytes);
-            p.weights + p.out.tiles / 3
-        }
-        Kernel::Coefficients(norm) => {
-            let p: CoefficientParams = bytemuck::pod_read_unaligned(bytes);
-            match norm {
-                Norm::Instance => 0,
-                Norm::Layer => p.rho.max(p.gamma).max(p.beta) + p.a.tiles,
-                Norm::Adaptive => p.rho + p.a.tiles,
-            }
-        }
-        _ => 0,
-    }
-}
-
-/// Weights are in range for every tile that is drawn, for every group: out of range, the device reads others.
-fn check_weight_range(plan: &Plan, pass: &Pass) {
-    let texels = plan.weights.height() * WEIGHT_TEXTURE_WIDTH;
-    let mut by_params: BTreeMap<(usize, u32), (&Draw, BTreeSet<usize>)> = BTreeMap::new();
-    for draw in &pass.draws {
-        let cells = cells(plan, pass, draw).into_iter().map(|cell| item_and_tile(plan, pass, cell));
-        let tiles = cells.filter(|at| !is_empty(plan, pass, *at)).map(|(_, tile)| tile);
-        let entry = by_params.entry((draw.kernel, draw.params.offset)).or_insert_with(|| (draw, BTreeSet::new()));
-        entry.1.extend(tiles);
-    }
-    for (draw, tiles) in by_params.into_values() {
-        let groups = if draw.params.group_stride > 0 { GROUPS } else { 1 };
-        let last = tiles.last().copied().unwrap_or_default();
-        for group in 0..groups {
-            let end = weights_end(plan, draw, group, last);
-            assert!((0..=texels as i32).contains(&end), "{}: weights to {end} of {texels}", about(plan, pass));
-        }
-        if matches!(plan.kernels[draw.kernel], Kernel::Conv { .. }) {
-            check_sheet(plan, pass, draw, &tiles);
         }
     }
 }
