@@ -1,6 +1,7 @@
 """Write a data set of pairs.
 
-OUT/GROUP/photo/00000.jpg, OUT/GROUP/cartoon/00000.jpg and OUT/GROUP/meta.jsonl, a line a pair. A pair depends on
+OUT/GROUP/photo/00000.jpg, OUT/GROUP/cartoon/00000.jpg and OUT/GROUP/meta.jsonl, a line a pair; with --mattes
+OUT/GROUP/matte/00000.png, too, how far the person covers the photo (red) and the cartoon (green). A pair depends on
 (group, seed, index) only, so a run can be stopped, resumed, extended or split; pairs that exist are skipped.
 """
 
@@ -11,6 +12,7 @@ import multiprocessing
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
@@ -37,14 +39,16 @@ class Job:
     group: str
     seed: int
     size: int  # pixels a side
+    mattes: bool = False  # write the person's coverage, too
 
     @property
     def folder(self):
         return Path(self.out) / self.group
 
     def paths(self, index):
-        """Photo and cartoon file of a pair."""
-        return self.folder / "photo" / f"{index:05d}.jpg", self.folder / "cartoon" / f"{index:05d}.jpg"
+        """Photo and cartoon file of a pair, and that of its matte if they are wanted."""
+        pair = self.folder / "photo" / f"{index:05d}.jpg", self.folder / "cartoon" / f"{index:05d}.jpg"
+        return (*pair, self.folder / "matte" / f"{index:05d}.png") if self.mattes else pair
 
 
 class Writer:
@@ -58,16 +62,25 @@ class Writer:
         pair = self.renderer.render(person)
         low, high = PHOTO_QUALITY
         photo_quality = int(person.random("jpeg").integers(low, high + 1))
-        photo_path, cartoon_path = self.job.paths(index)
-        _save(pair.photo, photo_path, photo_quality, chroma="4:2:0")
-        _save(pair.cartoon, cartoon_path, CARTOON_QUALITY, chroma="4:4:4")  # thin lines need full chroma
+        photo_path, cartoon_path, *matte_path = self.job.paths(index)
+        _save(pair.photo, photo_path, "JPEG", quality=photo_quality, subsampling="4:2:0")
+        # Thin lines need full chroma.
+        _save(pair.cartoon, cartoon_path, "JPEG", quality=CARTOON_QUALITY, subsampling="4:4:4")
+        for path in matte_path:
+            _save(_matte(pair), path, "PNG")
         return person.meta()
 
 
-def _save(image, path, quality, chroma):
-    """Write a JPEG under a temporary name first, so that a stopped run leaves no half file."""
+def _matte(pair):
+    """(size, size, 3) uint8: coverage in the photo in red, in the cartoon in green."""
+    cover = np.stack([pair.photo_mask, pair.cartoon_mask, np.zeros_like(pair.photo_mask)], -1)
+    return (np.clip(cover, 0, 1) * 255 + 0.5).astype(np.uint8)
+
+
+def _save(image, path, kind, **options):
+    """Write a picture under a temporary name first, so that a stopped run leaves no half file."""
     memory = io.BytesIO()
-    Image.fromarray(image).save(memory, "JPEG", quality=quality, subsampling=chroma)
+    Image.fromarray(image).save(memory, kind, **options)
     temporary = path.with_suffix(".part")
     temporary.write_bytes(memory.getvalue())
     temporary.replace(path)
@@ -137,8 +150,9 @@ def main():
     parser.add_argument("--size", type=int, default=256, help="side of a picture in pixels")
     parser.add_argument("--workers", type=int, default=1,
                         help="processes; a software renderer uses several cores by itself")
+    parser.add_argument("--mattes", action="store_true", help="write mattes, so that training can change backdrops")
     options = parser.parse_args()
-    job = Job(options.pack, options.out, options.group, options.seed, options.size)
+    job = Job(options.pack, options.out, options.group, options.seed, options.size, options.mattes)
     try:
         written = make(job, options.start, options.count, options.workers)
     except (PackError, GpuError, SeedMismatch, ShadingError) as error:

@@ -15,7 +15,7 @@ from toonface import checkpoint, losses, scores
 from toonface.augment import Augment
 from toonface.config import Config
 from toonface.data import Pairs, read_pairs
-from toonface.train import read_training_pairs
+from toonface.train import read_backdrops, read_training_pairs
 from toonface.trainer import Trainer
 
 
@@ -78,6 +78,38 @@ def test_augmentation_keeps_pairs_aligned(pairs: Path) -> None:
     assert photo.shape == (6, 3, 32, 32) and torch.equal(photo, cartoon)
     again, _ = Augment(32, seed=3).batch(data, 6)
     assert torch.equal(again, Augment(32, seed=3).batch(data, 6)[0])
+
+
+def test_another_backdrop_leaves_the_person_alone() -> None:
+    """Half the picture is a person, with an outline half covered; the other half becomes the new backdrop."""
+    person, old, new = -0.5, 0.25, 1.0
+    cover = torch.zeros(1, 2, 32, 32)
+    cover[..., 16:], cover[..., 15] = 1.0, 0.5
+    both = (cover * person + (1 - cover) * old).repeat_interleave(3, dim=1)
+    augment = Augment(32, seed=1, backdrops=torch.full((1, 3, 32, 32), 255, dtype=torch.uint8))
+    seen = [augment.replace(both, cover) for _ in range(20)]
+    wanted = (cover * person + (1 - cover) * new).repeat_interleave(3, dim=1)
+    placed = [torch.allclose(x, wanted, atol=1e-5) for x in seen]
+    kept = [torch.allclose(x, both, atol=1e-5) for x in seen]
+    assert any(placed) and any(kept) and all(a or b for a, b in zip(placed, kept))
+
+
+def test_backdrops_are_used_where_there_are_mattes(settings: Config, pairs: Path) -> None:
+    (pairs / "fewshot/second/matte").mkdir()
+    (pairs / "backdrops").mkdir()
+    for index in range(3):
+        Image.new("RGB", (32, 32), (255, 0, 0)).save(pairs / f"fewshot/second/matte/{index}.png")
+        Image.new("RGB", (32, 32), "blue").save(pairs / f"backdrops/{index}.png")
+    data = read_training_pairs(settings, pairs)
+    assert data[0].matte is None and data[1].matte is not None
+    assert data[1].matte.unique().tolist() == [0, 255]  # nobody in the cartoon, only the person in the photograph
+    backdrops = read_backdrops(data, settings, pairs)
+    assert backdrops is not None and backdrops.shape == (3, 3, 96, 96)
+    assert read_backdrops(data[:1], settings, pairs) is None
+    Trainer(settings, data, backdrops=backdrops).train_step()
+    (pairs / "fewshot/second/matte/1.png").unlink()
+    with pytest.raises(ValueError, match=r"2 pictures in matte/ do not pair with 3 in photo/"):
+        read_training_pairs(settings, pairs)
 
 
 def test_losses_and_scores_of_a_perfect_drawing() -> None:

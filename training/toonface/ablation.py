@@ -17,12 +17,13 @@ from pathlib import Path
 from typing import Any, Dict, List, Optional
 
 import torch
+from torch import Tensor
 
 from . import checkpoint, config, features
 from .data import Pairs, read_pairs, to_floats
 from .evaluate import draw, measure, table
 from .groups import Generator
-from .train import read_training_pairs
+from .train import read_backdrops, read_training_pairs
 from .trainer import Trainer
 
 NAMES = {"a": "(a) base branch", "b": "(b) all fine-tuned", "c": "(c) from scratch", "d": "(d) ours"}
@@ -37,9 +38,11 @@ def alone(settings: config.Config, group: str) -> config.Config:
     return own
 
 
-def trained(settings: config.Config, pairs: List[Pairs], init: Optional[Path], kept: Path) -> Generator:
+def trained(
+    settings: config.Config, pairs: List[Pairs], backdrops: Optional[Tensor], init: Optional[Path], kept: Path
+) -> Generator:
     """The averaged weights after the budget. A result that is there already is not made again."""
-    trainer = Trainer(settings, pairs)
+    trainer = Trainer(settings, pairs, backdrops=backdrops)
     if kept.exists():
         trainer.resume(kept)
     elif init:
@@ -60,7 +63,8 @@ def compare(arguments: argparse.Namespace) -> List[Dict[str, Any]]:
     pairs, groups = read_training_pairs(settings, arguments.data), settings.data.groups
     heldout = [read_pairs(arguments.data / settings.data.heldout / name, settings.train.image_size) for name in groups]
     base = checkpoint.load(arguments.base).generator
-    ours = trained(settings, pairs, arguments.base, arguments.out / "d.pt")
+    backdrops = read_backdrops(pairs, settings, arguments.data)
+    ours = trained(settings, pairs, backdrops, arguments.base, arguments.out / "d.pt")
     rows: List[Dict[str, Any]] = []
 
     def add(way: str, index: int, generator: Generator, branch: int) -> None:
@@ -74,7 +78,8 @@ def compare(arguments: argparse.Namespace) -> List[Dict[str, Any]]:
         own = alone(settings, group)
         add("a", index, base, 0)
         for way, init in (("b", arguments.base), ("c", None)):
-            add(way, index, trained(own, [pairs[index]], init, arguments.out / f"{way}_{group}.pt"), 0)
+            kept = arguments.out / f"{way}_{group}.pt"
+            add(way, index, trained(own, [pairs[index]], backdrops, init, kept), 0)
         add("d", index, ours, index)
     return rows
 

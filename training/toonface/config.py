@@ -32,6 +32,7 @@ class DataConfig:
     groups: List[str] = field(default_factory=lambda: ["woman", "man", "kid", "elderly"])
     base: str = "pairs"  # <base>/<first group>/{photo,cartoon}
     few: str = "fewshot"  # <few>/<other group>/{photo,cartoon}
+    backdrops: str = "backdrops"  # pictures to put behind people whose pairs have mattes; may be missing
     heldout: str = "heldout"  # <heldout>/<group>/{photo,cartoon}
 
 

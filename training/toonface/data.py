@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import List, NamedTuple
+from typing import List, NamedTuple, Optional
 
 import numpy as np
 import torch
@@ -14,10 +14,14 @@ SUFFIXES = (".jpg", ".jpeg", ".png")
 
 
 class Pairs(NamedTuple):
-    """Photographs and cartoons of one group, both uint8 [N, 3, S, S]."""
+    """Photographs and cartoons of one group, both uint8 [N, 3, S, S]; perhaps mattes.
+
+    A matte is the person's coverage in photograph and cartoon, uint8 [N, 2, S, S].
+    """
 
     photo: Tensor
     cartoon: Tensor
+    matte: Optional[Tensor] = None
 
 
 def pictures_in(folder: Path) -> List[Path]:
@@ -56,7 +60,10 @@ def read_picture(path: Path, size: int) -> Tensor:
 
 
 def read_pairs(folder: Path, size: int) -> Pairs:
-    """All pairs of `folder`/photo and `folder`/cartoon; files pair by name."""
+    """All pairs of `folder`/photo and `folder`/cartoon, and their mattes in `folder`/matte if there are any.
+
+    Files pair by name. A matte is a picture whose red channel covers the photograph, and its green one the cartoon.
+    """
     photos, cartoons = pictures_in(folder / "photo"), pictures_in(folder / "cartoon")
     if not photos and not cartoons:
         raise ValueError(f"{folder}: no pictures in photo/ and cartoon/ ({', '.join(SUFFIXES)})")
@@ -65,7 +72,11 @@ def read_pairs(folder: Path, size: int) -> Pairs:
         lost = [f"without a cartoon: {', '.join(sorted(names - others)[:5])}"] if names - others else []
         lost += [f"without a photo: {', '.join(sorted(others - names)[:5])}"] if others - names else []
         raise ValueError(f"{folder}: files pair by name; " + ("; ".join(lost) or "a name occurs twice"))
+    mattes = pictures_in(folder / "matte") if (folder / "matte").is_dir() else []
+    if mattes and [path.stem for path in mattes] != [path.stem for path in photos]:
+        raise ValueError(f"{folder}: {len(mattes)} pictures in matte/ do not pair with {len(photos)} in photo/ by name")
     return Pairs(
         torch.stack([read_bytes(path, size) for path in photos]),
         torch.stack([read_bytes(path, size) for path in cartoons]),
+        torch.stack([read_bytes(path, size)[:2] for path in mattes]) if mattes else None,
     )

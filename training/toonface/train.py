@@ -38,10 +38,23 @@ def read_photos(folder: Optional[Path], settings: config.Config) -> Optional[Ten
     """Unpaired photographs, if the run uses any."""
     if folder is None or not settings.train.photo_batch:
         return None
+    return read_pictures(folder, 3 * settings.train.image_size // 2)
+
+
+def read_backdrops(pairs: List[Pairs], settings: config.Config, data: Path) -> Optional[Tensor]:
+    """What to put behind people with mattes, as large as the pairs; None if there are no mattes or no folder."""
+    folder = data / settings.data.backdrops
+    if not folder.is_dir() or all(group.matte is None for group in pairs):
+        return None
+    return read_pictures(folder, 3 * settings.train.image_size // 2)
+
+
+def read_pictures(folder: Path, size: int) -> Tensor:
+    """All pictures of a folder, uint8 [N, 3, size, size]."""
     files = pictures_in(folder)
     if not files:
         raise ValueError(f"{folder}: no pictures")
-    return torch.stack([read_bytes(path, 3 * settings.train.image_size // 2) for path in files])
+    return torch.stack([read_bytes(path, size) for path in files])
 
 
 def open_board(run: Path) -> Optional[object]:
@@ -90,7 +103,8 @@ def prepare(arguments: argparse.Namespace) -> tuple[Trainer, List[Pairs]]:
         read_pairs(arguments.data / settings.data.heldout / group, settings.train.image_size)
         for group in settings.data.groups
     ]
-    trainer = Trainer(settings, pairs, read_photos(arguments.photos, settings))
+    backdrops = read_backdrops(pairs, settings, arguments.data)
+    trainer = Trainer(settings, pairs, read_photos(arguments.photos, settings), backdrops)
     last = arguments.out / "last.pt"
     if last.exists():
         trainer.resume(last)

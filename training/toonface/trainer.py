@@ -30,9 +30,18 @@ Losses = Dict[str, Tensor]
 
 
 class Trainer:
-    """One run of one stage. `photos`: unpaired real photographs, uint8 [N, 3, H, W]."""
+    """One run of one stage.
 
-    def __init__(self, settings: config.Config, pairs: List[Pairs], photos: Optional[Tensor] = None):
+    `photos`: unpaired real photographs; `backdrops`: what to put behind people with mattes; both uint8 [N, 3, H, W].
+    """
+
+    def __init__(
+        self,
+        settings: config.Config,
+        pairs: List[Pairs],
+        photos: Optional[Tensor] = None,
+        backdrops: Optional[Tensor] = None,
+    ):
         train = settings.train
         torch.manual_seed(train.seed)
         self.settings, self.pairs, self.photos = settings, pairs, photos
@@ -41,7 +50,7 @@ class Trainer:
         for name in ("batch", "few_batch", "photo_batch") if train.stage == 2 else ("batch", "photo_batch"):
             self.processes.check(f"train.{name}", getattr(train, name))
         self.step = 0
-        self.augment = Augment(train.image_size, train.seed)
+        self.augment = Augment(train.image_size, train.seed, backdrops)
         self.generator = config.build_generator(settings.model, len(pairs)).to(self.device)
         self.judge = Discriminators(train.discriminator_channels, len(settings.data.groups)).to(self.device)
         self.average = copy.deepcopy(self.generator).requires_grad_(False)
