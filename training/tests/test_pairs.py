@@ -186,6 +186,21 @@ def test_runs_resume_and_extend(renderer, pack, tmp_path):
     assert [line["index"] for line in meta] == [0, 1, 2]
 
 
+def test_mattes_cover_the_person_alone(renderer, pack, tmp_path):
+    """Mattes can be added to pairs that exist. Where they are black, photo and cartoon show the same backdrop."""
+    job = make.Job(str(pack.folder), tmp_path, "man", 5, SIZE)
+    make.make(job, 0, 1)
+    before = [path.read_bytes() for path in job.paths(0)]
+    matted = dataclasses.replace(job, mattes=True)
+    assert make.make(matted, 0, 1) == 1 and make.make(matted, 0, 1) == 0
+    photo, cartoon, matte = (np.asarray(Image.open(path)).astype(int) for path in matted.paths(0))
+    assert [path.read_bytes() for path in job.paths(0)] == before
+    cover = matte[..., :2].max(2)
+    assert 0.2 < (cover > 250).mean() < 0.8
+    difference = abs(photo - cartoon).mean(2)
+    assert difference[cover == 0].mean() < 8 < 12 < difference[cover > 250].mean()
+
+
 def test_seeds_are_not_mixed(renderer, pack, tmp_path):
     make.make(make.Job(str(pack.folder), tmp_path, "man", 1, SIZE), 0, 1)
     with pytest.raises(make.SeedMismatch, match="seed 1, not 2"):

@@ -134,6 +134,9 @@ def test_lines_weigh_more_than_flat_areas() -> None:
     target[..., 8] = -1
     weight = losses.line_weight(target, 4.0)[0, 0, 8]
     assert weight[8] > 2 * weight[2]
+    inked = losses.line_weight(target, 4.0, ink=6.0)[0, 0, 8]
+    assert torch.isclose(inked.mean(), torch.tensor(1.0))
+    assert inked[8] / inked[7] > 1.5 * weight[8] / weight[7]
 
 
 def test_real_photographs_of_a_new_group_step_its_branch_only(settings: Config, pairs: Path) -> None:

@@ -32,7 +32,7 @@ The assets are CC0, and so are these weights.
 ## Training
 Two stages (see `training/README.md`): trunk and base branch on the base group; then all groups
 together, where the losses of the new groups step their branches only. Losses: L1 weighted towards lines,
-L1 of gradients, least-squares patch discriminators with CAM and class heads, group from the CAM logits.
+L1 of gradients, group from the CAM logits{played}.
 The last of its runs took {steps:,} steps of {batch} + {few_batch} a new group; the weights are a running average.{note}
 
 ```sh
@@ -66,8 +66,10 @@ L1 by who is drawn, all groups together:
 
 NO_PHOTOS = "No photograph of a real person was used in training."
 PHOTOS = """{photos} photographs of real people without cartoons (public domain portraits, not part of the project) were
-used in stage 2: the network learned to draw them alike whatever camera took them, and as the discriminators know
-cartoons. They taught it no likeness of anybody: their targets were its own drawings."""
+used in stage 2: the network learned to draw them alike whatever camera took them{judged}, and to leave
+their backdrops alone. They taught it no likeness of anybody: their targets were its own drawings."""
+PLAYED = ", least-squares patch discriminators with CAM and class heads"
+JUDGED = ", and as the discriminators know cartoons"
 COMMAND = """python -m toonface.train --config configs/stage1.toml --data DATA --out RUN/base
 python -m toonface.train --config configs/stage2.toml --data DATA --out RUN/all --init RUN/base/last.pt{photos}
 python -m toonface.train --config configs/polish.toml --data DATA --out RUN/polish --init RUN/all/last.pt{photos}"""
@@ -75,6 +77,14 @@ ABLATION = """Stage 2 against simpler ways with the same few pairs and the same 
 pixels, {pairs} held-out pairs a group).
 
 {table}"""
+
+
+def photos_text(saved: Checkpoint) -> str:
+    """What real photographs were for."""
+    if not saved.state.get("photos"):
+        return NO_PHOTOS
+    judged = saved.config.loss.adversarial > 0 and saved.config.loss.photo_adversarial > 0
+    return PHOTOS.format(photos=saved.state["photos"], judged=JUDGED if judged else "")
 
 
 def ablation_text(rows: Optional[List[Dict[str, Any]]]) -> str:
@@ -118,6 +128,7 @@ def text(
         scores=table(scores["scores"]) if scores else "Not measured.",
         split=split_table(scores["split"]) if scores and scores["split"] else "Not measured.",
         ablation=ablation_text(ablation),
-        photos=PHOTOS.format(photos=saved.state["photos"]) if saved.state.get("photos") else NO_PHOTOS,
+        played=PLAYED if config.loss.adversarial > 0 else "; no discriminators",
+        photos=photos_text(saved),
         command=COMMAND.format(photos=" --photos PHOTOS" if saved.state.get("photos") else ""),
     )

@@ -43,6 +43,7 @@ class LossConfig:
     pixel: float = 10.0  # L1
     edge: float = 10.0  # L1 of the gradients, at full and half size
     line: float = 4.0  # how much more a pixel on a line counts than one on a flat area
+    ink: float = 0.0  # and one of the line itself, more than those beside it
     adversarial: float = 0.5
     consistency: float = 5.0  # real photographs: L1 to what the running average draws of the untouched photograph
     kept: float = 10.0  # real photographs: colours that the base branch nearly leaves alone stay

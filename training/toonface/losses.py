@@ -11,6 +11,7 @@ from torch.nn import functional as F
 from .discriminator import Verdict
 
 
+AROUND = 9  # pixels a side of the surroundings that a line is darker than
 KEPT = 0.2  # a change of colour, of 2, that should be none
 
 
@@ -19,12 +20,20 @@ def gradients(x: Tensor) -> Tuple[Tensor, Tensor]:
     return x[..., 1:] - x[..., :-1], x[..., 1:, :] - x[..., :-1, :]
 
 
-def line_weight(target: Tensor, line: float) -> Tensor:
-    """Weight of each pixel [N, 1, S, S], mean 1: up to 1 + `line` times more on and beside drawn lines."""
+def line_weight(target: Tensor, line: float, ink: float = 0.0) -> Tensor:
+    """Weight of each pixel [N, 1, S, S], mean 1.
+
+    Up to `line` more on and beside drawn lines, and up to `ink` more on what is darker than its surroundings: the lines
+    themselves. Where a line may or may not be, plain L1 leaves it out; with `ink` it is drawn.
+    """
     dx, dy = gradients(target)
     strength = F.pad(dx.abs(), (0, 1)) + F.pad(dy.abs(), (0, 0, 0, 1))
     strength = F.avg_pool2d(strength.amax(dim=1, keepdim=True).clamp(max=1), 3, 1, 1, count_include_pad=False)
     weight = 1 + line * strength
+    if ink:
+        grey = target.mean(dim=1, keepdim=True)
+        around = F.avg_pool2d(grey, AROUND, 1, AROUND // 2, count_include_pad=False)
+        weight = weight + ink * (around - grey).clamp(0, 1)
     return weight / weight.mean(dim=(1, 2, 3), keepdim=True)
 
 

@@ -124,9 +124,10 @@ class Trainer:
         weights = self.settings.loss
         picture, cam_logit = self.run(photo, order)
         group = torch.tensor(order, device=self.device).repeat_interleave(len(photo) // len(order))
+        weight = losses.line_weight(cartoon, weights.line, weights.ink)
         result = {
             "fake": picture,
-            "pixel": weights.pixel * losses.pixel_loss(picture, cartoon, losses.line_weight(cartoon, weights.line)),
+            "pixel": weights.pixel * losses.pixel_loss(picture, cartoon, weight),
             "edge": weights.edge * losses.edge_loss(picture, cartoon),
             "cam": weights.cam * losses.cam_loss(cam_logit, group),
         }
