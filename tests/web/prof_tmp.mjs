@@ -1,0 +1,16 @@
+import { launch, openPage, serve } from "./browser.js";
+import { countGl } from "./gl_counter.js";
+import { writeFile } from "node:fs/promises";
+const SITE=process.env.TOONFACE_SITE;
+const { browser, renderer } = await launch();
+const server = await serve({ "/": SITE, "/bench/": "/tmp/pbench/" });
+const opened = await openPage(browser, `${server.address}bench/ours.html`, { prepare: countGl });
+await opened.waitForFunction(() => window.ready);
+const cdp = await opened.context().newCDPSession(opened);
+await cdp.send("Profiler.enable"); await cdp.send("Profiler.setSamplingInterval",{interval:500});
+await opened.exposeFunction("gate", async (what) => { if (process.env.NOPROF) return;
+ if (what==="go") await cdp.send("Profiler.start"); else { const { profile } = await cdp.send("Profiler.stop"); await writeFile("/tmp/prof.json", JSON.stringify(profile)); } });
+const pixels=[]; for(let i=0;i<64*64;i++) pixels.push(i%255,(i*7)%255,100,255);
+const r = await opened.evaluate((o)=>window.run(o), { model:"models/bench/n8s64/imported.cartoon.ron", size:64, pixels, group:"man", frames:5, options:{format:"R32Float", unlimited:true}});
+console.log("first", r.first, "times", r.times, "programs", r.programs);
+await browser.close(); server.close();
