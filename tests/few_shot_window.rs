@@ -234,7 +234,7 @@ fn a_group_is_learned_by_hand() {
         assert_eq!(window.session(), None, "there is nothing to learn from yet");
 
         // A folder, then two pictures more from elsewhere, then one that is none.
-        window.drop(&[folder.0.clone()]);
+        window.drop(std::slice::from_ref(&folder.0));
         assert_eq!(window.inbox().pairs().len(), 4);
         let (one, two) = (folder.path("x_1.png"), folder.path("x_2.png"));
         for copy in [&one, &two] {
