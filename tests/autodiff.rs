@@ -7,9 +7,9 @@ mod common;
 use std::collections::BTreeMap;
 
 use bevy_toonface::model::autodiff::{Scope, Training, TrainingOptions};
-use bevy_toonface::model::{Generator, Model};
+use bevy_toonface::model::{Generator, Model, Tensor};
 use common::reference::{Array, Given, evaluate_batch};
-use common::training::{examples, fixture_examples, given, torch, waves};
+use common::training::{Torch, examples, fixture_examples, given, torch, torch_attention, waves};
 use common::{Random, random_model};
 
 /// Of the slope along a random direction. The differences are exact to about 1e-8, unless one of the many thousand
@@ -87,6 +87,33 @@ fn scales_concatenations_sums_pools_and_upsampling() {
     check_all(common::training::shapes());
 }
 
+#[test]
+fn maxima_logits_and_sums_over_channels() {
+    check_all(common::training::attentions());
+}
+
+/// Every weight's gradient is PyTorch's, and the loss.
+fn check_torch(training: &Training, examples: &[BTreeMap<String, Tensor>], torch: &Torch, what: &str) {
+    let values = run(training, &given(training, &examples.iter().collect::<Vec<_>>()));
+    let loss: f64 = values["loss"].data.iter().sum();
+    assert!((loss - f64::from(torch.loss)).abs() <= 1e-5, "{what}: {loss} for {}", torch.loss);
+    for weight in &training.weights {
+        let expected = &torch.gradient.tensors[&weight.path].data;
+        let got = &values["gradient"].data[weight.range.clone()];
+        let error: f64 = got.iter().zip(expected).map(|(a, b)| (a - f64::from(*b)) * (a - f64::from(*b))).sum();
+        let length: f64 = expected.iter().map(|v| f64::from(*v) * f64::from(*v)).sum();
+        println!("{what} {}: {:.1e}", weight.path, (error / length).sqrt());
+        assert!(error <= 1e-6 * length, "{what} {}: {:.1e}", weight.path, (error / length).sqrt());
+    }
+}
+
+#[test]
+fn maxima_logits_and_sums_over_channels_are_pytorchs() {
+    let (model, examples, torch) = torch_attention();
+    let options = TrainingOptions { scope: Scope::Branch, ..TrainingOptions::default() };
+    check_torch(&Training::new(&model, 0, &options).expect("a training"), &examples, &torch, "attention");
+}
+
 fn lite(branch: &[&str]) -> Generator {
     Generator::Lite { base_channels: 4, image_size: 64, branch: branch.iter().map(|s| (*s).to_owned()).collect() }
 }
@@ -150,17 +177,6 @@ fn a_step_of_lite_is_pytorchs() {
         let training = Training::new(&model, 0, &TrainingOptions { scope, ..TrainingOptions::default() });
         let training = training.expect("a training");
         let examples = fixture_examples(&training, &model, [waves(2), waves(3)]);
-        let values = run(&training, &given(&training, &examples.iter().collect::<Vec<_>>()));
-        let torch = torch(name);
-        let loss: f64 = values["loss"].data.iter().sum();
-        assert!((loss - f64::from(torch.loss)).abs() <= 1e-5, "{loss} for {}", torch.loss);
-        for weight in &training.weights {
-            let expected = &torch.gradient.tensors[&weight.path].data;
-            let got = &values["gradient"].data[weight.range.clone()];
-            let error: f64 = got.iter().zip(expected).map(|(a, b)| (a - f64::from(*b)) * (a - f64::from(*b))).sum();
-            let length: f64 = expected.iter().map(|v| f64::from(*v) * f64::from(*v)).sum();
-            println!("{scope:?} {}: {:.1e}", weight.path, (error / length).sqrt());
-            assert!(error <= 1e-6 * length, "{scope:?} {}: {:.1e}", weight.path, (error / length).sqrt());
-        }
+        check_torch(&training, &examples, &torch(name), name);
     }
 }

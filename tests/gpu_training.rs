@@ -144,6 +144,25 @@ fn gradients_of_scales_concatenations_sums_pools_and_upsampling() {
     check_gradients(&common::training::shapes());
 }
 
+#[test]
+fn gradients_of_maxima_logits_and_sums_over_channels() {
+    check_gradients(&common::training::attentions());
+}
+
+#[test]
+fn gradients_of_maxima_logits_and_sums_over_channels_are_pytorchs() {
+    let (model, examples, torch) = common::training::torch_attention();
+    let options = TrainingOptions { scope: Scope::Branch, ..TrainingOptions::default() };
+    let training = Arc::new(Training::new(&model, 0, &options).expect("a training"));
+    let wide = |path: &str| torch.gradient.tensors[path].data.iter().copied().map(f64::from).collect::<Vec<_>>();
+    let gradient: Vec<f64> = training.weights.iter().flat_map(|weight| wide(&weight.path)).collect();
+    for lab in [&EIGHT_PLANES, &WEBGL2, &RGBA] {
+        let Some(trained) = train(lab, &training, &examples, 2, 1) else { return };
+        assert!((trained.losses[0] - torch.loss).abs() <= 1e-5, "{} for {}", trained.losses[0], torch.loss);
+        compare_gradients(&training, &trained.taps["gradient"], &gradient, TOLERANCE);
+    }
+}
+
 fn lite(branch: &[&str]) -> Model {
     let branch = branch.iter().map(|s| (*s).to_owned()).collect();
     common::random_model(Generator::Lite { base_channels: 4, image_size: 64, branch }, 2, 5)

@@ -30,20 +30,23 @@ pub fn curve(losses: &[f32]) -> RgbaImage {
         let y = y(top * line as f32 / 4.0);
         segment(&mut picture, [MARGIN as f32, y], [(width - MARGIN) as f32, y], Rgba([225, 225, 225, 255]));
     }
-    let mut mean = losses.first().copied().unwrap_or_default();
-    let smooth: Vec<f32> = losses
-        .iter()
-        .map(|loss| {
-            mean += 0.1 * (loss - mean);
-            mean
-        })
-        .collect();
+    let smooth = smooth(losses);
     for (values, colour) in [(losses, Rgba([170, 170, 170, 255])), (smooth.as_slice(), Rgba([30, 90, 200, 255]))] {
         for (step, pair) in values.windows(2).enumerate() {
             segment(&mut picture, [x(step), y(pair[0])], [x(step + 1), y(pair[1])], colour);
         }
     }
     picture
+}
+
+/// The running mean.
+pub fn smooth(losses: &[f32]) -> Vec<f32> {
+    let mut mean = losses.first().copied().unwrap_or_default();
+    let next = |loss: &f32| {
+        mean += 0.1 * (loss - mean);
+        mean
+    };
+    losses.iter().map(next).collect()
 }
 
 fn segment(picture: &mut RgbaImage, from: [f32; 2], to: [f32; 2], colour: Rgba<u8>) {

@@ -23,7 +23,8 @@ impl Pair {
     }
 }
 
-fn asset(picture: &RgbaImage) -> Image {
+/// A picture as an asset.
+pub fn asset(picture: &RgbaImage) -> Image {
     Image::from_dynamic(DynamicImage::ImageRgba8(picture.clone()), true, RenderAssetUsages::default())
 }
 
@@ -37,19 +38,29 @@ pub fn read(folder: &Path) -> Result<Vec<Pair>, String> {
 }
 
 /// Pictures of a folder by their names without extension.
-fn list(folder: &Path) -> Result<BTreeMap<String, PathBuf>, String> {
+pub fn list(folder: &Path) -> Result<BTreeMap<String, PathBuf>, String> {
     let failed = |e: std::io::Error| format!("cannot read the folder `{}`: {e}", folder.display());
     let mut files = BTreeMap::new();
     for entry in std::fs::read_dir(folder).map_err(failed)? {
         let path = entry.map_err(failed)?.path();
-        let is_picture = path.extension().is_some_and(|e| e == "png" || e == "jpg" || e == "jpeg");
-        if let (true, Some(stem)) = (is_picture, path.file_stem()) {
-            files.insert(stem.to_string_lossy().into_owned(), path);
+        if is_picture(&path) {
+            files.insert(name(&path), path);
         }
     }
     Ok(files)
 }
 
-fn open(path: &Path) -> Result<RgbaImage, String> {
+/// Whether a file's name says that it is a picture.
+pub fn is_picture(path: &Path) -> bool {
+    path.extension().is_some_and(|e| ["png", "jpg", "jpeg"].iter().any(|known| e.eq_ignore_ascii_case(known)))
+}
+
+/// A file's name without extension.
+pub fn name(path: &Path) -> String {
+    path.file_stem().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+/// The pixels of a file.
+pub fn open(path: &Path) -> Result<RgbaImage, String> {
     image::open(path).map(DynamicImage::into_rgba8).map_err(|e| format!("cannot read `{}`: {e}", path.display()))
 }

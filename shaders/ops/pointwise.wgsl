@@ -1,7 +1,8 @@
-// out = f(x, y), value by value: factors.x * x + factors.y * y (WEIGHTED), x * y (MULTIPLY), x where y > 0 (RELU), x * (1 - y^2) (TANH),
+// out = f(x, y), value by value: factors.x * x + factors.y * y (WEIGHTED), x * y (MULTIPLY), x / y (DIVIDE), 1 where x is y (EQUAL),
+// x where y > 0 (RELU), x * (1 - y^2) (TANH),
 // factors.x * sign(x) (SIGN), factors.x * |x| (ABS), factors.x * x + (1 - factors.x) * y^2 (BLEND_SQUARE).
 // In: A is x, B is y. Out: the same shape.
-// Defs: WEIGHTED, MULTIPLY, RELU, TANH, SIGN, ABS, BLEND_SQUARE.
+// Defs: WEIGHTED, MULTIPLY, DIVIDE, EQUAL, RELU, TANH, SIGN, ABS, BLEND_SQUARE.
 #import bevy_toonface::lib::gradient::Gradient
 #import bevy_toonface::lib::layout::{locate, origin, uv_of}
 #import bevy_toonface::lib::nearest::nearest
@@ -16,6 +17,12 @@ fn value(x: vec4<f32>, y: vec4<f32>) -> vec4<f32> {
 #endif
 #ifdef MULTIPLY
     return x * y;
+#endif
+#ifdef DIVIDE
+    return x / y;
+#endif
+#ifdef EQUAL
+    return select(vec4<f32>(0.0), vec4<f32>(1.0), x == y);
 #endif
 #ifdef RELU
     return select(vec4<f32>(0.0), x, y > vec4<f32>(0.0));

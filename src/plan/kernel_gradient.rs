@@ -23,6 +23,13 @@ pub enum GradientKernel {
         /// The result.
         out: Arrangement,
     },
+    /// One channel for all.
+    Repeat {
+        /// The tensor.
+        a: Arrangement,
+        /// The result.
+        out: Arrangement,
+    },
     /// Pixels dealt out over a larger tensor.
     Spread {
         /// The tensor.
@@ -101,6 +108,10 @@ pub enum Value {
     Weighted,
     /// Product.
     Multiply,
+    /// Quotient.
+    Divide,
+    /// One where both are the same.
+    Equal,
     /// Where the other is positive.
     Relu,
     /// Times one minus the other's square.
@@ -124,6 +135,7 @@ impl GradientKernel {
         match self {
             Self::Pointwise { .. } => "ops/pointwise.wgsl",
             Self::Shift { .. } => "ops/shift.wgsl",
+            Self::Repeat { .. } => "ops/repeat.wgsl",
             Self::Spread { .. } => "ops/spread.wgsl",
             Self::Unpad { .. } => "ops/unpad.wgsl",
             Self::ConvWeight { .. } => "ops/weight_gradient.wgsl",
@@ -147,6 +159,8 @@ impl GradientKernel {
             Self::Pointwise { op, .. } => vec![match op {
                 Value::Weighted => "WEIGHTED",
                 Value::Multiply => "MULTIPLY",
+                Value::Divide => "DIVIDE",
+                Value::Equal => "EQUAL",
                 Value::Relu => "RELU",
                 Value::Tanh => "TANH",
                 Value::Sign => "SIGN",
@@ -177,7 +191,10 @@ impl GradientKernel {
     /// The result.
     pub(super) fn out(&self) -> Arrangement {
         match self {
-            Self::Shift { out, .. } | Self::Spread { out, .. } | Self::ConvWeight { out, .. } => *out,
+            Self::Shift { out, .. }
+            | Self::Repeat { out, .. }
+            | Self::Spread { out, .. }
+            | Self::ConvWeight { out, .. } => *out,
             Self::Pointwise { a, .. }
             | Self::Unpad { a }
             | Self::NormApply { a }
@@ -216,6 +233,7 @@ impl GradientKernel {
                 vec![("a", BIND_A, *a), ("b", BIND_B, *a), ("c", BIND_C, Arrangement::SUMS)]
             }
             Self::Shift { a, .. }
+            | Self::Repeat { a, .. }
             | Self::Spread { a, .. }
             | Self::Unpad { a }
             | Self::Edge { a, .. }

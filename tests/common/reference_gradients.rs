@@ -38,6 +38,7 @@ pub fn compute(step: &Step, op: &GradientOp, batch: &[Vec<&Array>]) -> Vec<f64> 
             if y / 2 < rows && x / 2 < columns { channel[y / 2 * columns + x / 2] / 4.0 } else { 0.0 }
         }),
         GradientOp::Broadcast { scale, .. } => each_pixel(step, |channel, _, _| channel[0] * f64::from(*scale)),
+        GradientOp::Repeat(n) => inputs[0].data.repeat(*n),
         GradientOp::Total => channels(inputs[0]).map(|c| c.iter().sum()).collect(),
         GradientOp::NormSums => norm_sums(inputs[0], inputs[1]),
         GradientOp::NormSlopes(norm, pixels) => norm_slopes(step, *norm, *pixels),
@@ -79,6 +80,8 @@ fn pointwise(op: Pointwise, x: f64, y: f64) -> f64 {
         Pointwise::Weighted(a, b) => f64::from(a) * x + f64::from(b) * y,
         Pointwise::Scaled(a) => f64::from(a) * x,
         Pointwise::Multiply => x * y,
+        Pointwise::Divide => x / y,
+        Pointwise::Equal => f64::from(u8::from(x == y)),
         Pointwise::BlendSquare(a) => f64::from(a) * x + (1.0 - f64::from(a)) * y * y,
         Pointwise::ReluGate => {
             if y > 0.0 {

@@ -147,6 +147,56 @@ pub fn shapes() -> Vec<Model> {
     vec![small, large]
 }
 
+/// The CAM's parts: maxima of up-sampled maps, each of which is there four times; logits; a sum over channels. Its second
+/// map is larger than a chunk of the reductions. Weights have names of their own: PyTorch has them, too.
+pub fn attention([height, width]: [usize; 2]) -> Model {
+    model([height, width], |net, x| {
+        let mut weight = |path: &str, dims: &[usize]| net.graph.param(path, dims, Owner::Branch);
+        let [weight1, bias1] = [("conv1.weight", &[5, 3, 3, 3][..]), ("conv1.bias", &[5])].map(|(p, d)| weight(p, d));
+        let [gap_weight, gap_bias] = [("gap.weight", &[5][..]), ("gap.bias", &[1])].map(|(p, d)| weight(p, d));
+        let [gmp_weight, gmp_bias] = [("gmp.weight", &[5][..]), ("gmp.bias", &[1])].map(|(p, d)| weight(p, d));
+        let [linear, shift] = [("linear.weight", &[8, 7][..]), ("linear.bias", &[8])].map(|(p, d)| weight(p, d));
+        let [weight2, bias2] = [("conv2.weight", &[4, 6, 3, 3][..]), ("conv2.bias", &[4])].map(|(p, d)| weight(p, d));
+        let rho = weight("rho", &[4]);
+        let [weight3, bias3] = [("conv3.weight", &[3, 4, 1, 1][..]), ("conv3.bias", &[3])].map(|(p, d)| weight(p, d));
+        let conv = |kernel, weight, bias| Op::Conv2d { kernel, stride: 1, weight, bias: Some(bias) };
+
+        let x = net.op(conv(3, weight1, bias1), &[x]);
+        let x = net.op(Op::UpsampleNearest2, &[x]);
+        let average = net.op(Op::GlobalAveragePool, &[x]);
+        let maximum = net.op(Op::GlobalMaxPool, &[x]);
+        let logits = net.op(Op::CamLogits { gap_weight, gap_bias, gmp_weight, gmp_bias }, &[average, maximum]);
+        let v = net.op(Op::Concat, &[maximum, logits]);
+        let v = net.op(Op::Linear { groups: 1, weights: vec![linear], biases: vec![shift] }, &[v]);
+        let sum = net.op(Op::ChannelSum, &[x]);
+        let y = net.op(Op::Concat, &[x, sum]);
+        let y = net.op(conv(3, weight2, bias2), &[y]);
+        let y = net.op(Op::AdaptiveLayerInstanceNorm { rho, gamma_at: 0, beta_at: 4 }, &[y, v]);
+        let y = net.op(conv(1, weight3, bias3), &[y]);
+        net.op(Op::Tanh, &[y])
+    })
+}
+
+/// Small, and larger than a chunk of the reductions.
+pub fn attentions() -> Vec<Model> {
+    vec![attention([6, 7]), attention([19, 23])]
+}
+
+/// [`attention`] with PyTorch's weights and examples: the model, its training, both examples, and what PyTorch makes of them.
+pub fn torch_attention() -> (Model, Vec<BTreeMap<String, Tensor>>, Torch) {
+    let mut torch = torch("attention");
+    let examples = (0..2).map(|k| {
+        let mut take = |name: &str| torch.after.tensors.remove(&format!("{name}{k}")).expect("an example");
+        [("input".to_owned(), take("photo")), (TARGET.to_owned(), take("target"))].into_iter().collect()
+    });
+    let examples = examples.collect();
+    let mut model = attention([9, 11]);
+    for (path, weight) in &mut model.weights.branches[0].tensors {
+        *weight = torch.after.tensors.remove(&format!("before.{path}")).expect("a weight");
+    }
+    (model, examples, torch)
+}
+
 /// So many random examples.
 pub fn examples(training: &Training, count: usize, seed: u64) -> Vec<BTreeMap<String, Tensor>> {
     let graph = &training.model.graph;

@@ -158,7 +158,8 @@ fn training_kernels() -> BTreeSet<Kernel> {
         Generator::Paper { base_channels: 4, image_size: 64 },
     ];
     let mut kernels = BTreeSet::new();
-    for model in generators.map(|generator| common::random_model(generator, 1, 1)) {
+    let whole = generators.map(|generator| common::random_model(generator, 1, 1));
+    for model in whole.into_iter().chain(common::training::attentions()) {
         for scope in [Scope::Output, Scope::Branch] {
             let options = TrainingOptions { scope, anchor: 0.1, ..TrainingOptions::default() };
             let training = Training::new(&model, 0, &options).expect("a training");

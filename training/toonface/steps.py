@@ -5,7 +5,9 @@
 Two examples (photographs: waves for Lite, the inputs of two groups' fixtures for Paper; targets: waves), loss L1 + L1 of the gradients, one step
 of Adam (0.9, 0.999) with learning rate 1e-3 on group 0, all in f64. Writes few_shot/{lite,paper}_{output,branch}.safetensors: `loss`
 [1], and every tensor of the branch that was trained, as it is after the step, and its gradient as `gradient.NAME`, under
-the names of the package (Lite) or of published checkpoints (Paper).
+the names of the package (Lite) or of published checkpoints (Paper). And few_shot/attention.safetensors: the gradients of a small
+network of global maxima, CAM logits and a sum over channels, none of which is on the way of the loss of a generator, with its
+weights (`before.NAME`) and examples.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ from torch.nn import functional as F
 
 from . import config, package
 from .groups import CAM_ROWS, Generator
+from .layers import average, mixed_norm, upsample
 from .losses import edge_loss
 from .paper import from_official, to_official
 
@@ -68,6 +71,55 @@ def step(generator: Generator, modules: Sequence[str], photo: Tensor, target: Te
     return loss.item()
 
 
+SHAPES = {
+    "conv1.weight": (5, 3, 3, 3),
+    "conv1.bias": (5,),
+    "gap.weight": (5,),
+    "gap.bias": (1,),
+    "gmp.weight": (5,),
+    "gmp.bias": (1,),
+    "linear.weight": (8, 7),
+    "linear.bias": (8,),
+    "conv2.weight": (4, 6, 3, 3),
+    "conv2.bias": (4,),
+    "rho": (4,),
+    "conv3.weight": (3, 4, 1, 1),
+    "conv3.bias": (3,),
+}
+
+
+def attention(x: Tensor, weights: Dict[str, Tensor]) -> Tensor:
+    """The network `attention` of tests/common/training.rs, [N, 3, H, W] -> [N, 3, 2H, 2W]."""
+
+    def conv(x: Tensor, name: str, pad: int) -> Tensor:
+        padded = F.pad(x, (pad,) * 4, mode="reflect") if pad else x
+        return F.conv2d(padded, weights[f"{name}.weight"], weights[f"{name}.bias"])
+
+    x = upsample(conv(x, "conv1", 1))
+    maximum = x.amax(dim=(2, 3))
+    logits = [v @ weights[f"{k}.weight"] + weights[f"{k}.bias"] for k, v in (("gap", average(x)), ("gmp", maximum))]
+    style = F.linear(torch.cat((maximum, torch.stack(logits, dim=1)), dim=1), weights["linear.weight"], weights["linear.bias"])
+    y = conv(torch.cat((x, x.sum(dim=1, keepdim=True)), dim=1), "conv2", 1)
+    y = mixed_norm(y, weights["rho"], style[:, :4], style[:, 4:])
+    return torch.tanh(conv(y, "conv3", 0))
+
+
+def attention_fixture() -> Dict[str, Tensor]:
+    """Weights, two examples, loss and gradients."""
+    random = torch.Generator().manual_seed(20240010)
+    uniform = {name: torch.rand(shape, generator=random) for name, shape in SHAPES.items()}
+    before = {name: value if name == "rho" else 1.2 * value - 0.6 for name, value in uniform.items()}
+    weights = {name: value.double().requires_grad_() for name, value in before.items()}
+    photo, target = (2 * torch.rand(2, 3, side, side + 2 * (side // 9), generator=random) - 1 for side in (9, 18))
+    picture = attention(photo.double(), weights)
+    loss = F.l1_loss(picture, target.double()) + edge_loss(picture, target.double())
+    loss.backward()
+    result = {f"before.{name}": value for name, value in before.items()}
+    result.update({f"gradient.{name}": value.grad for name, value in weights.items() if value.grad is not None})
+    result.update({f"photo{k}": photo[k] for k in (0, 1)}, **{f"target{k}": target[k] for k in (0, 1)})
+    return {**result, "loss": loss.detach()[None]}
+
+
 def waves(k: int) -> Tensor:
     """A picture [3, 64, 64]. Nothing in it is flat: where neighbours are equal, the sign of L1's gradient is rounding's."""
     c, y, x = torch.meshgrid(torch.arange(3.0), torch.arange(64.0), torch.arange(64.0), indexing="ij")
@@ -106,6 +158,7 @@ def main() -> None:
             path = out / f"{form}_{scope}.safetensors"
             save_file({name: value.float() for name, value in changed.items()}, path)
             print(f"{path.name}: {len(changed) // 2} tensors, loss {loss:.6f}, {path.stat().st_size} bytes")
+    save_file({name: value.float().contiguous() for name, value in attention_fixture().items()}, out / "attention.safetensors")
 
 
 if __name__ == "__main__":

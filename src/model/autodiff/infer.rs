@@ -38,8 +38,8 @@ pub(in crate::model) fn infer(
             Shape::new(name, dy.channels, x.channels, kernel * kernel)
         }
         GradientOp::LinearInput { groups, weights } => {
-            let rows: usize = weights.iter().map(|w| graph.param(*w).dims[0]).sum();
-            let columns = weights.first().map_or(0, |w| graph.param(*w).dims[1]);
+            let rows: usize = weights.iter().map(|w| rows(&graph.param(*w).dims)).sum();
+            let columns = weights.first().map_or(0, |w| graph.param(*w).dims.last().copied().unwrap_or(0));
             fits(vector(inputs[0])?.channels == rows, "the gradient has another length than the maps' outputs")?;
             Shape::vector(name, columns * groups)
         }
@@ -62,6 +62,10 @@ pub(in crate::model) fn infer(
             Shape::new(name, inputs[0].channels, *height, *width)
         }
         GradientOp::Broadcast { height, width, .. } => Shape::new(name, vector(inputs[0])?.channels, *height, *width),
+        GradientOp::Repeat(channels) => {
+            fits(inputs[0].channels == 1, "there is more than one channel")?;
+            Shape::new(name, *channels, inputs[0].height, inputs[0].width)
+        }
         GradientOp::Total => Shape::vector(name, inputs[0].channels),
         GradientOp::NormSums => Shape::new(name, same(inputs[0], inputs[1])?.channels, 1, 4),
         GradientOp::NormSlopes(norm, _) => {
@@ -88,6 +92,11 @@ pub(in crate::model) fn infer(
             vector(inputs[0])
         }
     }
+}
+
+/// Rows of a linear map's weights; a vector is one row.
+fn rows(dims: &[usize]) -> usize {
+    if let [rows, _] = dims[..] { rows } else { 1 }
 }
 
 /// The shape of a norm's sums, with the modulation vector long enough.

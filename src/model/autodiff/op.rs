@@ -79,6 +79,8 @@ pub enum GradientOp {
         /// Factor.
         scale: f32,
     },
+    /// A tensor of one channel to so many channels, all the same: the adjoint of the sum over channels.
+    Repeat(usize),
     /// Sum over height and width: a vector.
     Total,
     /// Of `dy` and a norm's input `x`, for each channel: mean of `x`, sum of `(x - mean)^2`, sum of `dy`, sum of
@@ -135,6 +137,10 @@ pub enum Pointwise {
     Scaled(f32),
     /// `x * y`.
     Multiply,
+    /// `x / y`.
+    Divide,
+    /// 1 where `x` is `y`, else 0.
+    Equal,
     /// `a * x + (1 - a) * y^2`.
     BlendSquare(f32),
     /// `x` where `y > 0`, else 0.
@@ -158,7 +164,7 @@ impl Pointwise {
         match self {
             Self::Weighted(a, b) => [a, b],
             Self::Scaled(a) | Self::BlendSquare(a) | Self::Sign(a) | Self::Abs(a) => [a, 0.0],
-            Self::Multiply | Self::ReluGate | Self::TanhGate => [0.0; 2],
+            Self::Multiply | Self::Divide | Self::Equal | Self::ReluGate | Self::TanhGate => [0.0; 2],
         }
     }
 }
@@ -208,6 +214,7 @@ impl GradientOp {
             Self::Shift { .. } => "shift",
             Self::Spread { .. } => "spread",
             Self::Broadcast { .. } => "broadcast",
+            Self::Repeat(_) => "repeat",
             Self::Total => "total",
             Self::NormSums => "norm_sums",
             Self::NormSlopes(..) => "norm_slopes",

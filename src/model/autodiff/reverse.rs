@@ -29,7 +29,7 @@ impl<'a> Reverse<'a> {
     /// The gradients of the trained weights, in their order, for the gradient `dy` of node `end`.
     ///
     /// # Errors
-    /// [`ModelError::Shape`] naming the node, if an op on the way has no gradient.
+    /// [`ModelError::Shape`] naming the node, if an op on the way is one of training itself.
     pub fn run(mut self, end: NodeId, dy: NodeId) -> Result<Vec<(ParamId, NodeId)>, ModelError> {
         self.nodes.insert(end, vec![dy]);
         for i in (0..=end.0).rev().filter(|i| self.active[*i]) {
@@ -111,6 +111,7 @@ impl<'a> Reverse<'a> {
                 }
                 self.wants(x).then(|| self.op(name, Op::ScaleChannels { weight: *weight }, &[dy])).transpose()?
             }
+            Op::CamLogits { .. } => return self.cam_logits(node, dy),
             _ if !self.wants(x) => None,
             Op::Relu => Some(self.pointwise(name, Pointwise::ReluGate, &[dy, id])?),
             Op::Tanh => Some(self.pointwise(name, Pointwise::TanhGate, &[dy, id])?),
@@ -127,8 +128,14 @@ impl<'a> Reverse<'a> {
                 let scale = 1.0 / (height * width) as f32;
                 Some(self.add(name, GradientOp::Broadcast { height, width, scale }, &[dy])?)
             }
-            other => {
-                let reason = format!("{} has no gradient; no loss may read it", other.name());
+            Op::GlobalMaxPool => Some(self.maximum(name, id, x, dy)?),
+            Op::ChannelSum => {
+                let channels = self.shape(x).channels;
+                Some(self.add(name, GradientOp::Repeat(channels), &[dy])?)
+            }
+            other @ Op::Gradient(_) => {
+                let reason =
+                    format!("{} has no gradient: a step of training is not differentiated again", other.name());
                 return Err(ModelError::shape(name, reason));
             }
         };
@@ -250,6 +257,42 @@ impl<'a> Reverse<'a> {
             let op = GradientOp::LinearInput { groups: *groups, weights: weights.clone() };
             let dx = self.add(&node.name, op, &[dy])?;
             self.give(x, dx);
+        }
+        Ok(())
+    }
+
+    /// To the pixels that are the maximum. Equal ones share, as with `torch.amax`.
+    fn maximum(&mut self, of: &str, id: NodeId, x: NodeId, dy: NodeId) -> Built {
+        let Shape { height, width, .. } = self.shape(x);
+        let all = GradientOp::Broadcast { height, width, scale: 1.0 };
+        let maximum = self.add(of, all.clone(), &[id])?;
+        let hits = self.pointwise(of, Pointwise::Equal, &[x, maximum])?;
+        let count = self.add(of, GradientOp::Total, &[hits])?;
+        let share = self.pointwise(of, Pointwise::Divide, &[dy, count])?;
+        let share = self.add(of, all, &[share])?;
+        self.pointwise(of, Pointwise::Multiply, &[hits, share])
+    }
+
+    /// The two rows of the group that is trained: a graph of one group has no others.
+    fn cam_logits(&mut self, node: &Node, dy: NodeId) -> Result<(), ModelError> {
+        let Op::CamLogits { gap_weight, gap_bias, gmp_weight, gmp_bias } = node.op else { return Ok(()) };
+        for (k, (weight, bias)) in [(gap_weight, gap_bias), (gmp_weight, gmp_bias)].into_iter().enumerate() {
+            let (name, x) = (&node.name, node.inputs[k]);
+            let part = self.slice(name, dy, k, 1)?;
+            if self.trains(weight) {
+                let channels = self.shape(x).channels;
+                let wide = self.add(name, GradientOp::Repeat(channels), &[part])?;
+                let dw = self.pointwise(name, Pointwise::Multiply, &[wide, x])?;
+                self.give_param(weight, dw);
+            }
+            if self.trains(bias) {
+                self.give_param(bias, part);
+            }
+            if self.wants(x) {
+                let op = GradientOp::LinearInput { groups: 1, weights: vec![weight] };
+                let dx = self.add(name, op, &[part])?;
+                self.give(x, dx);
+            }
         }
         Ok(())
     }

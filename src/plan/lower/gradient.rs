@@ -98,6 +98,12 @@ impl Lowering<'_> {
                 let stride = *height.max(width);
                 self.spread(name, shape, x[0], Spread { stride, factor: *scale, ..Spread::ALL })?
             }
+            GradientOp::Repeat(channels) => {
+                let out = self.tensor(name, shape)?;
+                let (a, to) = (self.layout(x[0]).arrangement, self.layout(out).arrangement);
+                let draft = Draft::new(GradientKernel::Repeat { a, out: to }, out, &x);
+                self.emit_draft(name, draft.with(|p| (p.channels, p.quad) = (*channels as i32, to.quad as i32)))
+            }
             GradientOp::Total => self.total(name, shape, x[0])?,
             GradientOp::NormSums => {
                 let out = self.tensor_arranged(name, shape, Arrangement::SUMS)?;
@@ -184,6 +190,8 @@ impl Lowering<'_> {
         let value = match op {
             Pointwise::Weighted(..) | Pointwise::Scaled(_) => Value::Weighted,
             Pointwise::Multiply => Value::Multiply,
+            Pointwise::Divide => Value::Divide,
+            Pointwise::Equal => Value::Equal,
             Pointwise::BlendSquare(_) => Value::BlendSquare,
             Pointwise::ReluGate => Value::Relu,
             Pointwise::TanhGate => Value::Tanh,

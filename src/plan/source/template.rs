@@ -46,6 +46,7 @@ templates![TRAINING:
     "ops/pick.wgsl",
     "ops/pointwise.wgsl",
     "ops/refresh.wgsl",
+    "ops/repeat.wgsl",
     "ops/shift.wgsl",
     "ops/spread.wgsl",
     "ops/unpad.wgsl",
