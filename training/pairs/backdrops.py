@@ -1,4 +1,4 @@
-"""Write backdrops alone, for training to put behind people with mattes: OUT/00000.jpg and so on, deterministic by seed."""
+"""Write backdrops alone, for training to put behind people with mattes: OUT/00000.jpg and so on, by seed."""
 
 import argparse
 from pathlib import Path

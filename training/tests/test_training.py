@@ -74,10 +74,21 @@ def test_augmentation_keeps_pairs_aligned(pairs: Path) -> None:
     same = Pairs(data.photo, data.photo)
     augment = Augment(32, seed=3)
     augment.degrade = augment.camera = lambda photo: photo
+    augment.lit = lambda photo, cartoon: photo
     photo, cartoon = augment.batch(same, 6)
     assert photo.shape == (6, 3, 32, 32) and torch.equal(photo, cartoon)
     again, _ = Augment(32, seed=3).batch(data, 6)
     assert torch.equal(again, Augment(32, seed=3).batch(data, 6)[0])
+
+
+def test_other_light_falls_on_people_only() -> None:
+    photo = torch.full((4, 3, 32, 32), 0.25)
+    cartoon = photo.clone()
+    cartoon[..., 16:] = 0.9  # the person
+    seen = [Augment(32, seed=seed).lit(photo, cartoon) for seed in range(4)]
+    assert all(torch.equal(x[..., :8], photo[..., :8]) for x in seen)
+    moved = torch.stack([(x[..., 24:] - photo[..., 24:]).abs().mean() for x in seen])
+    assert (moved > 0.01).all() and moved.std() > 0.001
 
 
 def test_another_backdrop_leaves_the_person_alone() -> None:

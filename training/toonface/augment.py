@@ -2,9 +2,9 @@
 
 Geometry, exposure, white balance, tone curve, another backdrop and things held before the face change photograph and
 cartoon together: a drawing keeps the colours of its photograph. What a drawing should not follow changes the
-photograph alone: uneven light, a small error of all colours, blur, low resolution, noise, JPEG. (When the large changes
-of colour were the photograph's alone, no network could tell the target's colours, and backdrops came out wrong by
-0.035 of 2 on average; the renderings themselves differ by 0.01.)
+photograph alone: other or uneven light on the person, a small error of all colours, blur, low resolution, noise, JPEG.
+(When large changes of all colours were the photograph's alone, no network could tell the target's, and backdrops came
+out wrong by 0.035 of 2 on average; the renderings themselves differ by 0.01.)
 """
 
 from __future__ import annotations
@@ -53,7 +53,8 @@ class Augment:
         if pairs.matte is not None and self.backdrops is not None:
             both = self.replace(both, pairs.matte[index].float() / 255)
         both = self.cover(self.colour(self.geometry(both, ZOOM))).clamp(-1, 1)
-        return self.degrade(self.camera(both[:, :3])).clamp(-1, 1), both[:, 3:]
+        photo, cartoon = both[:, :3], both[:, 3:]
+        return self.degrade(self.camera(self.lit(photo, cartoon))).clamp(-1, 1), cartoon
 
     def photographs(self, photos: Tensor, count: int) -> Tuple[Tensor, Tensor]:
         """Random unpaired photographs (uint8 [N, 3, H, W]), as they are and as another camera took them."""
@@ -109,6 +110,19 @@ class Augment:
             inside = torch.sigmoid(30 * (1 - u**4 - v**4))
             both[sample] = torch.lerp(both[sample], colour.expand_as(both[sample]), inside)
         return both
+
+    def lit(self, photo: Tensor, cartoon: Tensor) -> Tensor:
+        """People in other light before the same backdrop, [N, 3, H, W]: real ones are lit as no rendering is.
+
+        A person is where photograph and cartoon differ; a backdrop is the same in both.
+        """
+        count = photo.shape[0]
+        differs = ((photo - cartoon).abs().mean(dim=1, keepdim=True) - 0.06).clamp(0, 0.15) / 0.15
+        person = F.avg_pool2d(F.max_pool2d(differs, 5, 1, 2), 7, 1, 3)
+        light = ((photo + 1) / 2).clamp(0, 1) ** self.uniform(0.85, 1.2, count, 1, 1, 1)
+        gain = self.uniform(0.84, 1.16, count, 1) * self.uniform(0.96, 1.04, count, 3)
+        other = 2 * (light * gain[:, :, None, None]).clamp(0, 1) - 1
+        return torch.lerp(photo, other, person * (self.uniform(0, 1, count, 1, 1, 1) > UNTOUCHED))
 
     def camera(self, photo: Tensor) -> Tensor:
         """Uneven light, and a small error of tone curve, exposure, white balance and saturation [N, 3, H, W]."""

@@ -66,12 +66,12 @@ L1 by who is drawn, all groups together:
 
 NO_PHOTOS = "No photograph of a real person was used in training."
 PHOTOS = """{photos} photographs of real people without cartoons (public domain portraits, not part of the project) were
-used in stage 2: the network learned to draw them alike whatever camera took them{judged}, and to leave
+used in the last run: the network learned to draw them alike whatever camera took them{judged}, and to leave
 their backdrops alone. They taught it no likeness of anybody: their targets were its own drawings."""
 PLAYED = ", least-squares patch discriminators with CAM and class heads"
 JUDGED = ", and as the discriminators know cartoons"
 COMMAND = """python -m toonface.train --config configs/stage1.toml --data DATA --out RUN/base
-python -m toonface.train --config configs/stage2.toml --data DATA --out RUN/all --init RUN/base/last.pt{photos}
+python -m toonface.train --config configs/stage2.toml --data DATA --out RUN/all --init RUN/base/last.pt
 python -m toonface.train --config configs/polish.toml --data DATA --out RUN/polish --init RUN/all/last.pt{photos}"""
 ABLATION = """Stage 2 against simpler ways with the same few pairs and the same budget (`training/configs/ablation.toml`: 64 x 64
 pixels, {pairs} held-out pairs a group).
