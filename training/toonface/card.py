@@ -40,7 +40,7 @@ The last of its runs took {steps:,} steps of {batch} + {few_batch} a new group; 
 ```
 
 ## Scores
-On held-out rendered pairs, never trained on. L1 of pictures in [-1, 1]; SSIM of luminance; edge F1 counts
+On held-out rendered pairs, never trained on, though looked at while the model was made. L1 of pictures in [-1, 1]; SSIM of luminance; edge F1 counts
 line pixels within one pixel; rank-1: how often a drawing is nearest to its own target among its whole group; KID:
 distance of the distributions of drawings and targets. Both on features of a small network trained on the training
 pairs' cartoons (`training/toonface/features.py`).
