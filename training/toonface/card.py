@@ -40,8 +40,8 @@ The last of its runs took {steps:,} steps of {batch} + {few_batch} a new group; 
 ```
 
 ## Scores
-On held-out rendered pairs, never trained on, though looked at while the model was made. L1 of pictures in [-1, 1]; SSIM of luminance; edge F1 counts
-line pixels within one pixel; rank-1: how often a drawing is nearest to its own target among its whole group; KID:
+On held-out rendered pairs, never trained on, though looked at while the model was made. L1 of pictures in [-1, 1]; SSIM
+of luminance; edge F1 counts line pixels within one pixel; rank-1: how often a drawing is nearest to its own target among its whole group; KID:
 distance of the distributions of drawings and targets. Both on features of a small network trained on the training
 pairs' cartoons (`training/toonface/features.py`).
 
@@ -57,8 +57,9 @@ L1 by who is drawn, all groups together:
 ## Limits
 - Faces near the camera, within about 30 degrees of frontal and upright; crop the picture so that the head fills half
   to three quarters of its height. Hats, scarves, hands before the face and profiles were never seen.
-- Trained on renderings: real photographs come out simpler. Strong side light leaves patches of colour on the skin;
-  rimless glasses are lost or leave a smudge; wide open mouths, full beards and curly hair are drawn unevenly.
+- Trained on renderings: real photographs come out simpler. Skin in dim or strong side light, and on small faces, comes out
+  too dark, with scratches along hard shadows; rimless glasses are lost or leave a smudge; wide open mouths, beards and
+  curly hair are drawn unevenly; wrinkles of the elderly are faint, and their brows may turn blue.
 - A group is a manner of drawing, chosen by the game. The model does not tell anybody's age or gender.
 - The new groups saw {few_pairs} people each: hair styles and ages beyond those fall back on the base group's.
 """
