@@ -6,6 +6,10 @@ mod common;
 mod files;
 #[path = "common/gpu.rs"]
 mod gpu;
+#[path = "common/stage.rs"]
+mod stage;
+#[path = "common/studio.rs"]
+mod studio;
 
 use std::time::{Duration, Instant};
 
@@ -19,6 +23,8 @@ use common::fixture_path;
 use files::{Package, ShaderFiles};
 use gpu::headless::{read_image, run_until};
 use gpu::{LIMIT, Lab, add_model, gradient, wait_for_error, wait_until_running};
+use image::RgbaImage;
+use studio::{Shot, Studio};
 
 /// Its assets are the files that the tests of this binary edit.
 static LAB: Lab = Lab::new(TensorFormat::R32Float).assets(FOLDER);
@@ -115,15 +121,16 @@ impl<'a> Desk<'a> {
     fn until_unwarned(&mut self, entity: Entity) {
         self.until("no warning", |world| world.get::<CartoonWarning>(entity).is_none().then_some(()));
     }
+}
 
-    fn watch_shaders(&mut self, name: &str) -> ShaderFiles {
-        let files = ShaderFiles::new(folder(name));
-        self.app.insert_resource(ShaderFolder(files.0.clone()));
-        (0..3).for_each(|_| self.app.update());
-        std::thread::sleep(Duration::from_millis(700));
-        self.app.update();
-        files
-    }
+/// A copy of the shaders that the app watches.
+fn watch_shaders(app: &mut App, name: &str) -> ShaderFiles {
+    let files = ShaderFiles::new(folder(name));
+    app.insert_resource(ShaderFolder(files.0.clone()));
+    (0..3).for_each(|_| app.update());
+    std::thread::sleep(Duration::from_millis(700));
+    app.update();
+    files
 }
 
 fn assert_names(error: &ReloadError, words: &[&str]) {
@@ -311,8 +318,8 @@ fn a_model_that_is_changed_in_memory_is_drawn_anew_and_uploads_what_changed() {
 #[test]
 fn changed_shaders_are_taken_into_use_and_broken_ones_are_not() {
     let run = |app: &mut App| {
+        let shaders = watch_shaders(app, "wgsl");
         let mut desk = Desk::new(app, "shaders");
-        let shaders = desk.watch_shaders("wgsl");
         let first = desk.show("first");
         let (before, counters) = (desk.pixels(first), desk.counters());
 
@@ -368,4 +375,59 @@ fn changed_shaders_are_taken_into_use_and_broken_ones_are_not() {
         }
     };
     LAB.run(run);
+}
+
+/// Red and blue exchanged.
+fn swapped(picture: &RgbaImage) -> RgbaImage {
+    let mut swapped = picture.clone();
+    swapped.pixels_mut().for_each(|pixel| pixel.0.swap(0, 2));
+    swapped
+}
+
+/// Photographs until one is as expected.
+fn until_seen(studio: &mut Studio, what: &str, expected: &RgbaImage, photograph: impl Fn(&mut Studio) -> RgbaImage) {
+    let started = Instant::now();
+    while photograph(studio) != *expected {
+        assert!(started.elapsed() < LIMIT, "{what}");
+    }
+}
+
+#[test]
+fn changed_shaders_of_cameras_are_taken_into_use_and_broken_ones_are_not() {
+    LAB.run(|app| {
+        let shaders = watch_shaders(app, "camera_wgsl");
+        let shot = Shot::default();
+        let mut studio = Studio::new(app, &shot);
+        let camera = studio.camera(&shot);
+        studio.first_photo();
+        studio.tag(camera, "g0", None);
+        studio.wait(camera);
+        let view = |studio: &mut Studio| studio.photo();
+        let captured = |studio: &mut Studio| studio.capture(camera);
+        let (photo, capture) = (studio.photo(), studio.capture(camera));
+
+        let overlay = shaders.edit("io/overlay.wgsl", "held(toon) * weight", "held(toon.bgr) * weight");
+        until_seen(&mut studio, "the overlay is the one before", &swapped(&photo), view);
+        shaders.write("io/overlay.wgsl", &overlay);
+        until_seen(&mut studio, "the overlay is not the first again", &photo, view);
+        let whole = shaders.edit("io/capture.wgsl", "decode_srgb(sum.rgb /", "decode_srgb(sum.bgr /");
+        until_seen(&mut studio, "the capture is the one before", &swapped(&capture), captured);
+        shaders.write("io/capture.wgsl", &whole);
+        until_seen(&mut studio, "the capture is not the first again", &capture, captured);
+        until_seen(&mut studio, "the cartoon is not the first again", &photo, view);
+
+        let line = |text: &str| 1 + text[..text.find("fn fragment(").expect("a fragment")].matches('\n').count();
+        for (file, good) in [("io/overlay.wgsl", &overlay), ("io/capture.wgsl", &whole)] {
+            shaders.edit(file, "fn fragment(", "fn fragment((");
+            let warning = |world: &mut World| world.get::<CartoonWarning>(camera).map(|w| w.0.clone());
+            let error = run_until(studio.stage.app, LIMIT, warning).expect("a warning");
+            let ReloadError::Shader { file: told, line: at, .. } = &error else { panic!("{error}") };
+            assert_eq!((told.as_str(), *at), (file, line(good)), "{error}");
+            assert!(studio.photo() == photo, "a broken {file} changes the view");
+            shaders.write(file, good);
+            let unwarned = |world: &mut World| world.get::<CartoonWarning>(camera).is_none().then_some(());
+            run_until(studio.stage.app, LIMIT, unwarned).expect("no warning");
+        }
+        studio.close();
+    });
 }

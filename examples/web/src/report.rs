@@ -128,6 +128,7 @@ fn describe(status: Option<&CartoonStatus>) -> PersonReport {
         None => ("waiting", 0, 0.0),
         Some(CartoonStatus::Loading) => ("loading", 0, 0.0),
         Some(CartoonStatus::Ready) => ("ready", 0, 0.0),
+        Some(CartoonStatus::Idle(_)) => ("idle", 0, 0.0),
         Some(CartoonStatus::Running { updates, milliseconds }) => ("running", *updates, *milliseconds),
         Some(CartoonStatus::Failed(_)) => ("failed", 0, 0.0),
     };
