@@ -15,7 +15,7 @@ use bevy::prelude::*;
 use bevy::render::render_resource::{Extent3d, TextureDimension, TextureFormat};
 use bevy_toonface::ecs::CartoonTensors;
 use bevy_toonface::few_shot::{FewShotEvent, FewShotProgress, Scope};
-use bevy_toonface::model::{Generator, Model, Tensor};
+use bevy_toonface::model::{Generator, GraphBuilder, Model, Op, Owner, Tensor};
 use bevy_toonface::prelude::*;
 use common::{Random, manifest, random_model};
 use gpu::headless::run_until;
@@ -286,6 +286,109 @@ fn a_training_that_diverges_stops_and_keeps_the_last_good_branch() {
         let failed = cursor.read(events).any(|event| matches!(event, FewShotEvent::Failed { .. }));
         assert!(failed, "a message tells");
     });
+}
+
+/// Twelve convolutions one behind the other, with nothing between them that bounds their values.
+fn tower() -> Model {
+    let mut graph = GraphBuilder::new(1);
+    let mut x = graph.input(3, 16, 16).expect("an input");
+    for k in 0..12 {
+        let [from, to] = [if k == 0 { 3 } else { 4 }, if k == 11 { 3 } else { 4 }];
+        let weight = graph.param(format!("conv{k}.weight"), &[to, from, 3, 3], Owner::Branch);
+        let op = Op::Conv2d { kernel: 3, stride: 1, weight, bias: None };
+        x = graph.add(&format!("conv{k}"), op, &[x]).expect("a node");
+    }
+    graph.output("output", x);
+    let graph = graph.finish();
+    let weights = common::random_weights(&graph, 4);
+    common::model_of(graph, weights)
+}
+
+#[test]
+fn numbers_that_overflow_in_a_step_stop_it_and_keep_the_branch_before() {
+    EIGHT_PLANES.run(|app| {
+        app.insert_resource(CartoonBudget::UNLIMITED);
+        let handle = add_model(app, tower());
+        let before = known(app, &handle);
+        let mut wanted = session(&handle, "broken", pairs(app, 2));
+        // Weights of thousands are numbers still, and no cause to stop; the product of twelve of them is none.
+        (wanted.options.steps, wanted.options.learning_rate) = (100, 5000.0);
+        let entity = app.world_mut().spawn(wanted).id();
+        let losses = run_until(app, LIMIT, |world| {
+            let progress = world.get::<FewShotProgress>(entity)?;
+            world.get::<FewShotStatus>(entity)?.is_over().then(|| progress.losses.clone())
+        });
+        let losses = losses.expect("an end");
+        assert!(losses.len() == 2 && losses[0].is_finite() && !losses[1].is_finite(), "{losses:?}");
+        let (status, result) = finish(app, entity);
+        assert_eq!(status, FewShotStatus::Failed(FewShotError::Diverged { step: 2, kept: 1 }));
+        assert!(status.to_string().contains("smaller `learning_rate`"), "{status}");
+        let result = result.expect("the branch that is kept");
+        assert_eq!(result.step, 1);
+        let branch = &result.branch.tensors;
+        assert!(branch.values().all(|t| t.data.iter().all(|v| v.is_finite())));
+        assert_ne!(*branch, before.weights.branches[0].tensors, "the first step was a good one");
+        assert_eq!(*known(app, &handle), *before, "the model is as it was");
+        // The device is none the worse for it.
+        let handle = add_model(app, model());
+        let mut wanted = session(&handle, "whole", pairs(app, 2));
+        wanted.options.steps = 2;
+        let entity = app.world_mut().spawn(wanted).id();
+        assert_eq!(finish(app, entity).0, FewShotStatus::Finished);
+    });
+}
+
+#[test]
+fn a_model_that_yields_no_numbers_is_refused() {
+    EIGHT_PLANES.run(|app| {
+        let mut model = model();
+        let weight = model.weights.trunk.tensors.get_mut("decode4.conv2.weight").expect("a weight");
+        weight.data[5] = f32::NAN;
+        let handle = add_model(app, model);
+        let wanted = session(&handle, "new", pairs(app, 2));
+        let entity = app.world_mut().spawn(wanted).id();
+        let (status, result) = finish(app, entity);
+        let message = status.to_string();
+        assert!(message.contains("pair 0") && message.contains("not finite"), "{message}");
+        assert_eq!(result, None);
+    });
+}
+
+#[test]
+fn pixels_that_are_no_numbers_are_black_or_white() {
+    EIGHT_PLANES.run(|app| {
+        app.insert_resource(CartoonBudget::UNLIMITED);
+        let handle = add_model(app, model());
+        let mut wanted = session(&handle, "spotted", pairs(app, 2));
+        let [FewShotPair { photo: spotted, .. }, FewShotPair { cartoon, .. }] = &mut wanted.pairs[..] else { panic!() };
+        for (image, spot) in [(spotted, f32::INFINITY), (cartoon, f32::NAN)] {
+            let texel = |rgb: &[f32; 3]| [rgb[0], rgb[1], rgb[2], 1.0].map(half_bits);
+            let mut texels: Vec<u16> = photo(3).iter().flat_map(texel).collect();
+            texels[4 * (SIDE * SIDE / 2)] = half_bits(spot);
+            let size = Extent3d { width: SIDE as u32, height: SIDE as u32, depth_or_array_layers: 1 };
+            let data = texels.into_iter().flat_map(u16::to_le_bytes).collect();
+            let (format, usage) = (TextureFormat::Rgba16Float, RenderAssetUsages::default());
+            let spoiled = Image::new(size, TextureDimension::D2, data, format, usage);
+            *image = app.world_mut().resource_mut::<Assets<Image>>().add(spoiled);
+        }
+        wanted.options.steps = 2;
+        let entity = app.world_mut().spawn(wanted).id();
+        let (status, result) = finish(app, entity);
+        assert_eq!(status, FewShotStatus::Finished);
+        let branch = result.expect("a result").branch;
+        assert!(branch.tensors.values().all(|t| t.data.iter().all(|v| v.is_finite())));
+    });
+}
+
+/// A number as f16. Nothing here is below its normal numbers but 0.
+fn half_bits(value: f32) -> u16 {
+    let bits = value.to_bits();
+    match value {
+        v if v.is_nan() => 0x7E00,
+        v if v.is_infinite() => 0x7C00,
+        v if v.abs() < 1e-4 => 0,
+        _ => (((bits >> 16) & 0x8000) | (((bits >> 23 & 0xFF) - 112) << 10) | (bits >> 13 & 0x3FF)) as u16,
+    }
 }
 
 #[test]

@@ -32,7 +32,7 @@ use bevy::prelude::*;
 use bevy::render::render_resource::TextureFormat;
 use bevy::window::FileDragAndDrop;
 use bevy_egui::egui::{Event, Modifiers, PointerButton, pos2};
-use bevy_egui::{EguiPlugin, PrimaryEguiContext, input::EguiInputEvent};
+use bevy_egui::{EguiContext, EguiPlugin, PrimaryEguiContext, input::EguiInputEvent};
 use bevy_toonface::ecs::CartoonModel;
 use bevy_toonface::few_shot::FewShotProgress;
 use bevy_toonface::prelude::*;
@@ -154,7 +154,11 @@ impl<'a> Window<'a> {
             let mut contexts = world.query_filtered::<Entity, With<PrimaryEguiContext>>();
             contexts.iter(world).next().filter(|_| !world.resource::<Studio>().settings.base.is_empty())
         });
-        let mut window = Self { app, target, context: context.expect("a context") };
+        let context = context.expect("a context");
+        // However long a frame takes, a click is a click.
+        let mut egui = app.world_mut().get_mut::<EguiContext>(context).expect("a context");
+        egui.get_mut().options_mut(|options| options.input_options.max_click_duration = f64::INFINITY);
+        let mut window = Self { app, target, context };
         window.frames(3);
         window
     }

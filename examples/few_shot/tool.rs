@@ -32,7 +32,7 @@ pub fn main(args: &Args, folder: &Path) -> ExitCode {
 
 fn run(args: &Args, folder: &Path) -> Result<(), String> {
     let (Some(pairs), Some(from), Some(name)) = (&args.pairs, &args.from, &args.name) else {
-        return Err("`--out` needs `--pairs`, `--from` and `--name`".into());
+        return Err("without a window, say what to train: `--pairs DIR --from GROUP --name NAME`".into());
     };
     let model = args.model.as_ref().map(|path| Model::load(path)).transpose().map_err(|e| e.to_string())?;
     let pairs = pairs::read(pairs)?;

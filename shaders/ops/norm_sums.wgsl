@@ -1,4 +1,5 @@
 // Of a channel: mean of x, sum of (x - mean)^2, sum of dy, sum of dy * (x - mean): what the gradient of a norm is made of.
+// Of `side` rows from row `margin` on, which are `rows` pixels; the draw covers the channels of a band, from tile `first` on.
 // In: A is dy, B is x. Out: a tile a channel, a plane for each of the four.
 // Defs: none.
 #import bevy_toonface::lib::gradient::{Gradient, component}
@@ -12,12 +13,13 @@
 @fragment
 fn fragment(@builtin(position) position: vec4<f32>) -> Targets {
     let cell = locate(position.xy, params.out);
-    let channel = min(cell.tile, params.channels - 1);
+    let channel = clamp(cell.tile - params.first, 0, params.channels - 1);
     let tile = quotient(channel, params.quad);
     let lane = channel - tile * params.quad;
-    let base_a = uv_of(origin(cell.item, tile, params.a), params.a);
-    let base_b = uv_of(origin(cell.item, tile, params.b), params.b);
-    let rows = bound(params.a.tile.y, cell.item);
+    let start = vec2<i32>(0, params.margin);
+    let base_a = uv_of(origin(cell.item, tile, params.a) + start, params.a);
+    let base_b = uv_of(origin(cell.item, tile, params.b) + start, params.b);
+    let rows = bound(params.side, cell.item);
     let columns = bound(params.a.tile.x, cell.item);
     // Sums are shifted by the first value, so a large mean costs no digits.
     let first = load_b_0(base_b);

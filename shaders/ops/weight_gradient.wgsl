@@ -1,5 +1,6 @@
 // dw[o, i, ky, kx] = sum over y, x of dy[o, y, x] * in[i, stride * y + ky - pad, stride * x + kx - pad], reflected into the picture
 // (the gradient of torch.nn.Conv2d(padding_mode="reflect")). A fragment has four outputs o and, in its targets, neighbouring inputs i.
+// Of `columns` rows of dy, from row `first` on.
 // In: A is dy, B is the convolution's input. Out: a tile for four outputs, a row of texels for inputs, a column for each tap.
 // Defs: none.
 #import bevy_toonface::lib::gradient::Gradient
@@ -24,7 +25,8 @@ fn fragment(@builtin(position) position: vec4<f32>) -> Targets {
     //@ each phase
     var r_$p = vec4<f32>(0.0);
     //@ end
-    for (var y = 0; y < bound(params.a.tile.y, cell.item); y++) {
+    let end = params.first + params.columns;
+    for (var y = params.first; y < bound(end, cell.item); y++) {
         // Sums of sums: rounding errors grow with the longest run of additions.
         //@ each phase
         var row_$p = vec4<f32>(0.0);

@@ -33,6 +33,14 @@ pub enum FewShotError {
         /// What is wrong with it.
         error: CartoonError,
     },
+    /// What the frozen part of the model makes of a picture is no number.
+    #[error("pair {pair}: the model's `{layer}` is not finite (NaN or Inf) for it; use a model whose weights are")]
+    NotFinite {
+        /// Index of the pair.
+        pair: usize,
+        /// The node of the network.
+        layer: String,
+    },
     /// The name cannot be that of a file.
     #[error("`{name}` cannot name a group: use letters, digits, `-` and `_`")]
     Name {

@@ -94,7 +94,7 @@ pub(super) type Examples = Vec<BTreeMap<String, Tensor>>;
 /// The tensors of all examples, once they have been read back.
 ///
 /// # Errors
-/// The error of the first helper that has one.
+/// The error of the first helper that has one, or of the first with a tensor that is not finite.
 pub(super) fn collect(
     features: &Features,
     helpers: &Query<(&CartoonStatus, Option<&CartoonTensors>)>,
@@ -108,6 +108,10 @@ pub(super) fn collect(
                 return Err(FewShotError::Picture { pair, error: error.clone() });
             }
             let Some(CartoonTensors(tensors)) = tensors else { return Ok(None) };
+            let spoiled = |(_, tensor): &&(String, Tensor)| !tensor.data.iter().all(|value| value.is_finite());
+            if let Some((name, _)) = tensors.iter().find(spoiled) {
+                return Err(FewShotError::NotFinite { pair, layer: name.clone() });
+            }
             if is_target {
                 let input = tensors.iter().find(|(name, _)| name == INPUT);
                 example.extend(input.map(|(_, tensor)| (TARGET.to_owned(), tensor.clone())));

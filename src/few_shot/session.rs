@@ -174,12 +174,25 @@ impl Desk<'_, '_> {
         session.status.set_if_neq(status);
 
         let known = session.progress.losses.len();
+        let mut spoiled = None;
         for (step, loss) in trained.losses.iter().skip(known) {
             session.progress.losses.push(*loss);
             session.progress.step = *step;
             if !loss.is_finite() {
-                return Err(self.diverged(session.entity, session.session, work, *step));
+                spoiled = Some(*step);
+                break;
             }
+        }
+        // Weights of a step before a loss that is no number may arrive together with it.
+        let taps = trained.taps.as_ref().filter(|(step, _)| spoiled.is_none_or(|spoiled| *step < spoiled));
+        let news = taps.filter(|(step, _)| work.good.as_ref().is_none_or(|(known, _)| known < step));
+        if let Some((step, taps)) = news
+            && !look(work, &mut session.progress, request, &mut self.images, (*step, taps))
+        {
+            return Err(self.diverged(session.entity, session.session, work, *step));
+        }
+        if let Some(step) = spoiled {
+            return Err(self.diverged(session.entity, session.session, work, step));
         }
         if let (Some(loss), true) = (session.progress.losses.last(), session.progress.losses.len() > known) {
             let step = session.progress.step;
@@ -188,22 +201,7 @@ impl Desk<'_, '_> {
         if session.progress.steps != request.steps {
             session.progress.steps = request.steps;
         }
-        let Some((step, taps)) = &trained.taps else { return Ok(()) };
-        if work.good.as_ref().is_some_and(|(known, _)| known >= step) {
-            return Ok(());
-        }
-        let tap = |name: &str| taps.iter().find(|(n, _)| n == name).map(|(_, tensor)| tensor);
-        let Some(weights) = tap("next.weights") else { return Ok(()) };
-        if !weights.data.iter().all(|w| w.abs() <= LARGEST_WEIGHT) {
-            return Err(self.diverged(session.entity, session.session, work, *step));
-        }
-        work.good = Some((*step, weights.data.clone()));
-        if let Some(cartoon) = tap("cartoon") {
-            let picker = Picker { count: request.examples.len(), batch: request.batch };
-            session.progress.preview_pair = picker.pick(step - 1).first().copied().unwrap_or(0);
-            show(&mut session.progress.preview, cartoon, &mut self.images);
-        }
-        if *step < request.steps {
+        if work.good.as_ref().is_none_or(|(step, _)| *step < request.steps) {
             return Ok(());
         }
         let result = self.install(session)?;
@@ -252,6 +250,28 @@ fn make(model: &Model, session: &FewShotSession, work: &Work) -> Result<FewShotR
     let mut branch = work.training.branch(base, weights);
     branch.file = format!("{}.safetensors", session.name);
     Ok(FewShotResult { name: session.name.clone(), step, branch })
+}
+
+/// Takes weights over, and shows the cartoon that comes with them; `false` if they are none of a network that works.
+fn look(
+    work: &mut Work,
+    progress: &mut FewShotProgress,
+    request: &TrainingRequest,
+    images: &mut Assets<Image>,
+    (step, taps): (usize, &[(String, Tensor)]),
+) -> bool {
+    let tap = |name: &str| taps.iter().find(|(n, _)| n == name).map(|(_, tensor)| tensor);
+    let Some(weights) = tap("next.weights") else { return true };
+    if !weights.data.iter().all(|w| w.abs() <= LARGEST_WEIGHT) {
+        return false;
+    }
+    work.good = Some((step, weights.data.clone()));
+    if let Some(cartoon) = tap("cartoon") {
+        let picker = Picker { count: request.examples.len(), batch: request.batch };
+        progress.preview_pair = picker.pick(step.saturating_sub(1)).first().copied().unwrap_or(0);
+        show(&mut progress.preview, cartoon, images);
+    }
+    true
 }
 
 /// What the game wants changed while it runs. To finish early is to have fewer steps: the next that can still be told.

@@ -58,6 +58,8 @@ pub enum GradientKernel {
         /// Gradient and input of the norm.
         a: Arrangement,
     },
+    /// Those sums of bands to those of all of them.
+    NormMerge,
     /// The sums to what the gradient of the input is made of.
     NormSlopes(Norm),
     /// The sums to the gradients of gamma, beta and rho.
@@ -140,6 +142,7 @@ impl GradientKernel {
             Self::Unpad { .. } => "ops/unpad.wgsl",
             Self::ConvWeight { .. } => "ops/weight_gradient.wgsl",
             Self::NormSums { .. } => "ops/norm_sums.wgsl",
+            Self::NormMerge => "ops/norm_merge.wgsl",
             Self::NormSlopes(_) | Self::NormParams(_) => "ops/norm_slopes.wgsl",
             Self::NormApply { .. } => "ops/norm_apply.wgsl",
             Self::Edge { .. } => "ops/edge.wgsl",
@@ -200,7 +203,7 @@ impl GradientKernel {
             | Self::NormApply { a }
             | Self::Edge { a, .. }
             | Self::Pick { a } => *a,
-            Self::NormSums { .. } | Self::NormSlopes(_) => Arrangement::SUMS,
+            Self::NormSums { .. } | Self::NormMerge | Self::NormSlopes(_) => Arrangement::SUMS,
             Self::Refresh => Arrangement::QUADS,
             Self::NormParams(_)
             | Self::LinearInput
@@ -239,7 +242,7 @@ impl GradientKernel {
             | Self::Edge { a, .. }
             | Self::Gather { a }
             | Self::Pick { a } => one(a),
-            Self::NormSlopes(_) | Self::NormParams(_) => one(&Arrangement::SUMS),
+            Self::NormMerge | Self::NormSlopes(_) | Self::NormParams(_) => one(&Arrangement::SUMS),
             Self::Outer => two(&vector, &vector),
             Self::Adam => vec![("a", BIND_A, vector), ("b", BIND_B, vector), ("c", BIND_C, vector)],
             Self::LinearInput | Self::MixInput { .. } | Self::Clock | Self::Refresh => one(&vector),

@@ -147,6 +147,16 @@ pub fn shapes() -> Vec<Model> {
     vec![small, large]
 }
 
+/// More pixels than a software GPU's loops may have steps, for both sums over pixels: of a norm, and of a weight.
+pub fn large() -> Model {
+    model([259, 254], |net, x| {
+        let x = net.conv(x, 2, 1, 1);
+        let [rho, gamma, beta] = ["rho", "gamma", "beta"].map(|leaf| net.weight(leaf, &[2]));
+        let x = net.op(Op::LayerInstanceNorm { rho, gamma, beta }, &[x]);
+        net.conv(x, 3, 3, 1)
+    })
+}
+
 /// The CAM's parts: maxima of up-sampled maps, each of which is there four times; logits; a sum over channels. Its second
 /// map is larger than a chunk of the reductions. Weights have names of their own: PyTorch has them, too.
 pub fn attention([height, width]: [usize; 2]) -> Model {

@@ -159,7 +159,7 @@ fn training_kernels() -> BTreeSet<Kernel> {
     ];
     let mut kernels = BTreeSet::new();
     let whole = generators.map(|generator| common::random_model(generator, 1, 1));
-    for model in whole.into_iter().chain(common::training::attentions()) {
+    for model in whole.into_iter().chain(common::training::attentions()).chain([common::training::large()]) {
         for scope in [Scope::Output, Scope::Branch] {
             let options = TrainingOptions { scope, anchor: 0.1, ..TrainingOptions::default() };
             let training = Training::new(&model, 0, &options).expect("a training");

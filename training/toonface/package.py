@@ -74,15 +74,25 @@ def read_weights(folder: Path, generator: Generator, groups: Sequence[str]) -> G
     return generator.eval()
 
 
-def read(folder: Path) -> Generator:
-    """The generator of a `Lite` package with its weights. Reads manifests as `manifest` writes them."""
+def _manifest_in(folder: Path) -> Path:
     manifests = sorted(folder.glob("*.cartoon.ron"))
     if len(manifests) != 1:
         raise ValueError(f"{folder}: {len(manifests)} manifests (*.cartoon.ron), expected one")
-    text = manifests[0].read_text()
-    shape = re.search(r"Lite\(base_channels: (\d+), image_size: (\d+), branch: \[(.*?)\]", text)
+    return manifests[0]
+
+
+def groups(folder: Path) -> List[str]:
+    """The names of a package's groups. Reads manifests as `manifest` and the plugin write them."""
+    return re.findall(r'name:\s*"([^"]+)",\s*weights', _manifest_in(folder).read_text())
+
+
+def read(folder: Path) -> Generator:
+    """The generator of a `Lite` package with its weights."""
+    path = _manifest_in(folder)
+    text = path.read_text()
+    shape = re.search(r"Lite\(\s*base_channels:\s*(\d+),\s*image_size:\s*(\d+),\s*branch:\s*\[(.*?)\]", text, re.DOTALL)
     if not shape:
-        raise ValueError(f"{manifests[0]}: not a Lite generator")
+        raise ValueError(f"{path}: not a Lite generator")
     model = ModelConfig("Lite", int(shape[1]), int(shape[2]), re.findall(r'"([^"]+)"', shape[3]))
-    groups = re.findall(r'name: "([^"]+)", weights', text)
-    return read_weights(folder, build_generator(model, len(groups)), groups)
+    names = groups(folder)
+    return read_weights(folder, build_generator(model, len(names)), names)

@@ -71,6 +71,11 @@ def step(generator: Generator, modules: Sequence[str], photo: Tensor, target: Te
     return loss.item()
 
 
+# Inputs of groups' fixtures, moved down and right around the edges. Of the two million values before a ReLU, some are
+# always as near to zero as f32 rounds them, and are gated one way or the other: torch's own f32 gradients of group 0's branch at
+# shift (0, 0) are 2e-3 from its f64 ones for two such values. Among 337 shifts, these two are those whose values keep furthest
+# away: more than twice the rounding error (RMS) of their layer.
+PAPER_PHOTOS = ((0, (17, 22)), (3, (25, 5)))
 SHAPES = {
     "conv1.weight": (5, 3, 3, 3),
     "conv1.bias": (5,),
@@ -139,7 +144,10 @@ def main() -> None:
             photo = torch.stack([waves(k) for k in (2, 3)]).double()
         else:
             # Pooled four times, a wave is flat, and norms of what is flat are norms of rounding.
-            pictures = [load_file(fixtures / "golden" / f"g{group}.safetensors")["input"] for group in range(2)]
+            pictures = [
+                torch.roll(load_file(fixtures / "golden" / f"g{group}.safetensors")["input"], shift, dims=(2, 3))
+                for group, shift in PAPER_PHOTOS
+            ]
             photo = torch.cat(pictures).double()
         names = lite_names if form == "lite" else paper_names
         for scope, modules in (("output", OUTPUT[form]), ("branch", ())):

@@ -105,15 +105,7 @@ impl Lowering<'_> {
                 self.emit_draft(name, draft.with(|p| (p.channels, p.quad) = (*channels as i32, to.quad as i32)))
             }
             GradientOp::Total => self.total(name, shape, x[0])?,
-            GradientOp::NormSums => {
-                let out = self.tensor_arranged(name, shape, Arrangement::SUMS)?;
-                let a = self.layout(x[0]).arrangement;
-                let pixels = self.tensors[x[1]].shape.pixels() as i32;
-                let draft = Draft::new(GradientKernel::NormSums { a }, out, &x).with(|p| {
-                    (p.channels, p.rows, p.quad) = (shape.channels as i32, pixels, a.quad as i32);
-                });
-                self.emit_draft(name, draft)
-            }
+            GradientOp::NormSums => self.norm_sums(name, shape, [x[0], x[1]])?,
             GradientOp::NormSlopes(norm, pixels) => self.norm_slopes(id, (*norm, *pixels), &x, false)?,
             GradientOp::NormParams(norm, pixels) => self.norm_slopes(id, (*norm, *pixels), &x, true)?,
             GradientOp::NormApply => {
@@ -185,7 +177,13 @@ impl Lowering<'_> {
         self.tensor_in(name, shape, layout)
     }
 
-    fn pointwise(&mut self, name: &str, shape: Shape, op: Pointwise, x: &[usize]) -> Result<usize, PlanError> {
+    pub(super) fn pointwise(
+        &mut self,
+        name: &str,
+        shape: Shape,
+        op: Pointwise,
+        x: &[usize],
+    ) -> Result<usize, PlanError> {
         let out = self.like(name, shape, x[0])?;
         let value = match op {
             Pointwise::Weighted(..) | Pointwise::Scaled(_) => Value::Weighted,
@@ -271,30 +269,6 @@ impl Lowering<'_> {
         let unpad = GradientKernel::Unpad { a: self.layout(result).arrangement };
         let draft = Draft::new(unpad, result, &[out]);
         Ok(self.emit_draft(name, draft.with(|p| (p.first, p.margin) = (1, pad as i32))))
-    }
-
-    fn conv_weight(
-        &mut self,
-        id: NodeId,
-        [dy, x]: [usize; 2],
-        [kernel, stride]: [usize; 2],
-    ) -> Result<usize, PlanError> {
-        let (a, b) = (self.layout(dy).arrangement, self.layout(x).arrangement);
-        if (a.quad, b.quad) != (4, 4) {
-            return Err(self.unsupported(id, "it needs tensors of more than one pixel"));
-        }
-        let node = self.graph.node(id);
-        // As many inputs side by side as there are targets.
-        let targets = self.limits.max_attachments.min(self.limits.max_attachment_bytes / 16);
-        let inputs = if targets >= 4 { 4 } else { 2 };
-        let out = Arrangement { phases: [1, inputs], ..Arrangement::QUADS };
-        let shape = Shape { height: node.shape.height.next_multiple_of(inputs), ..node.shape };
-        let tensor = self.tensor_arranged(&node.name, shape, out)?;
-        let draft = Draft::new(GradientKernel::ConvWeight { a, b, out }, tensor, &[dy, x]).with(|p| {
-            (p.side, p.stride, p.margin) = (kernel as i32, stride as i32, kernel as i32 / 2);
-            p.rows = inputs as i32;
-        });
-        Ok(self.emit_draft(&node.name, draft))
     }
 
     fn linear_input(

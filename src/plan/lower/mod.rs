@@ -1,6 +1,8 @@
 //! Graph to passes. Values stay lazy ([`View`]) as long as a reader can apply norm, ReLU, up-sampling and
 //! concatenation while it loads; a pass is made when a value has to exist.
 
+#[cfg(feature = "few_shot")]
+mod bands;
 mod combine;
 mod conv;
 mod conv_weights;

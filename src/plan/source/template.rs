@@ -40,6 +40,7 @@ templates![TRAINING:
     "ops/linear_input.wgsl",
     "ops/mix_input.wgsl",
     "ops/norm_apply.wgsl",
+    "ops/norm_merge.wgsl",
     "ops/norm_slopes.wgsl",
     "ops/norm_sums.wgsl",
     "ops/outer.wgsl",
