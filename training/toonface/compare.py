@@ -84,7 +84,7 @@ def in_the_game(case: Case, scope: str, adversarial: float) -> Generator:
     optimiser = torch.optim.Adam(weights)
     judge = Discriminator(WIDTH, LEVELS, 1)
     judge_optimiser = torch.optim.Adam(judge.parameters(), betas=(0.5, 0.999))
-    photo, cartoon = (to_floats(x) for x in case.pairs)
+    photo, cartoon = to_floats(case.pairs.photo), to_floats(case.pairs.cartoon)
     order = torch.empty(0, dtype=torch.long)
     for step in range(case.steps):
         if len(order) < BATCH:
@@ -172,15 +172,16 @@ def compare(arguments: argparse.Namespace) -> None:
     learned = len(all_pairs.photo) - arguments.holdout
     if not 2 <= learned < len(all_pairs.photo):
         raise ValueError(f"{arguments.pairs}: {len(all_pairs.photo)} pairs are too few to hold out {arguments.holdout}")
-    sets = {f"{arguments.holdout} held out": Pairs(*(x[learned:] for x in all_pairs))}
+    sets = {f"{arguments.holdout} held out": all_pairs.part(slice(learned, None))}
     if arguments.heldout:
         others = read_pairs(arguments.heldout, size)
         sets[f"{len(others.photo)} other people"] = others
     base = read_pairs(arguments.base, 3 * size // 2) if arguments.base else None
-    small, large = (Pairs(*(x[:learned] for x in pairs)) for pairs in (all_pairs, large))
+    small, large = (pairs.part(slice(learned)) for pairs in (all_pairs, large))
     case = Case(arguments.package, arguments.start, small, large, base, arguments.steps)
     rows: List[Dict[str, Any]] = []
-    pictures = [to_floats(x) for x in next(iter(sets.values()))]
+    first = next(iter(sets.values()))
+    pictures = [to_floats(first.photo), to_floats(first.cartoon)]
 
     def add(name: str, trained: Generator, group: int, seconds: float) -> None:
         rows.append({"trained": name, "scores": measure(trained, sets, group), "seconds": seconds})

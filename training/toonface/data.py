@@ -23,6 +23,10 @@ class Pairs(NamedTuple):
     cartoon: Tensor
     matte: Optional[Tensor] = None
 
+    def part(self, chosen: slice) -> Pairs:
+        """Some of the pairs."""
+        return Pairs(*(None if x is None else x[chosen] for x in self))
+
 
 def pictures_in(folder: Path) -> List[Path]:
     """Picture files of a folder, sorted by name."""
