@@ -180,6 +180,7 @@ image_size = 64
 batch = 2
 few_batch = {few}
 discriminator_channels = 4
+seed = 2
 """
 
 
@@ -208,7 +209,10 @@ def start_training(folder: Path, run: str, processes: int, few: int = 2) -> subp
 
 @pytest.mark.skipif(not torch.distributed.is_available(), reason="this torch has no torch.distributed")
 def test_two_processes_make_the_step_of_one(pairs: Path) -> None:
-    """Adam's first moment after one step is the gradient: that of the whole batch, whoever computed it."""
+    """Adam's first moment after one step is the gradient: that of the whole batch, whoever computed it.
+
+    The gradient jumps where a pixel meets its target, so that rounding alone can make it another one; not with this seed.
+    """
     for run, processes in (("one", 1), ("two", 2)):
         done = start_training(pairs, run, processes)
         assert done.returncode == 0, done.stderr
@@ -217,7 +221,7 @@ def test_two_processes_make_the_step_of_one(pairs: Path) -> None:
         theirs = two[optimiser]["state"]
         for index, ours in one[optimiser]["state"].items():
             scale = ours["exp_avg"].abs().max() + 1e-6
-            assert (ours["exp_avg"] - theirs[index]["exp_avg"]).abs().max() < 2e-3 * scale, (optimiser, index)
+            assert (ours["exp_avg"] - theirs[index]["exp_avg"]).abs().max() < 2e-4 * scale, (optimiser, index)
 
 
 @pytest.mark.skipif(not torch.distributed.is_available(), reason="this torch has no torch.distributed")
