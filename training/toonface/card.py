@@ -73,7 +73,9 @@ PLAYED = ", least-squares patch discriminators with CAM and class heads"
 JUDGED = ", and as the discriminators know cartoons"
 COMMAND = """python -m toonface.train --config configs/stage1.toml --data DATA --out RUN/base
 python -m toonface.train --config configs/stage2.toml --data DATA --out RUN/all --init RUN/base/last.pt
-python -m toonface.train --config configs/polish.toml --data DATA --out RUN/polish --init RUN/all/last.pt{photos}"""
+python -m toonface.train --config configs/polish.toml --data DATA --out RUN/polish --init RUN/all/last.pt{photos}{blend}"""
+BLEND = """
+python -m toonface.blend --checkpoint RUN/polish/last.pt --before RUN/all/last.pt --part {part} --out RUN/blend.pt"""
 ABLATION = """Stage 2 against simpler ways with the same few pairs and the same budget (`training/configs/ablation.toml`: 64 x 64
 pixels, {pairs} held-out pairs a group).
 
@@ -86,6 +88,15 @@ def photos_text(saved: Checkpoint) -> str:
         return NO_PHOTOS
     judged = saved.config.loss.adversarial > 0 and saved.config.loss.photo_adversarial > 0
     return PHOTOS.format(photos=saved.state["photos"], judged=JUDGED if judged else "")
+
+
+def command_text(saved: Checkpoint) -> str:
+    """How to train such a model."""
+    blended = saved.state.get("blended")
+    return COMMAND.format(
+        photos=" --photos PHOTOS" if saved.state.get("photos") else "",
+        blend=BLEND.format(part=blended) if blended else "",
+    )
 
 
 def ablation_text(rows: Optional[List[Dict[str, Any]]]) -> str:
@@ -131,5 +142,5 @@ def text(
         ablation=ablation_text(ablation),
         played=PLAYED if config.loss.adversarial > 0 else "; no discriminators",
         photos=photos_text(saved),
-        command=COMMAND.format(photos=" --photos PHOTOS" if saved.state.get("photos") else ""),
+        command=command_text(saved),
     )
