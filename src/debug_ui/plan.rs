@@ -14,14 +14,16 @@ pub(super) fn tab(ui: &mut Ui, chain: Option<&ChainInfo>, search: &mut String) {
     let mut lines = chain.table.lines();
     let (summary, header) = (lines.next().unwrap_or_default(), lines.next().unwrap_or_default());
     ui.label(weak(summary).small());
-    let rows = matching(timed(lines, chain.times.as_deref()), search);
+    let rows: Vec<String> = timed(lines, chain.times.as_deref()).collect();
+    let all = rows.len();
+    let rows = matching(rows, search);
     let header = if chain.times.is_some() { format!("{header} {:>8}", "ms") } else { header.to_owned() };
     ui.horizontal(|ui| {
         ui.add(TextEdit::singleline(search).hint_text("search nodes, kernels, shapes").desired_width(220.0));
         if ui.add_enabled(!search.is_empty(), egui::Button::new("x").small()).clicked() {
             search.clear();
         }
-        ui.label(weak(format!("{} of {} passes", rows.len(), chain.passes)));
+        ui.label(weak(format!("{} of {all} results in {} passes", rows.len(), chain.passes)));
     });
     let height = ui.text_style_height(&TextStyle::Monospace);
     ScrollArea::both().id_salt("plan").auto_shrink(false).show(ui, |ui| {
@@ -45,16 +47,20 @@ pub(super) fn tab(ui: &mut Ui, chain: Option<&ChainInfo>, search: &mut String) {
     });
 }
 
-/// The rows, with what each pass took on the GPU if that was measured. The first step of an update is no pass of the plan.
+/// The rows, with what each pass took on the GPU if that was measured: where a pass has several rows, in its first one.
+/// The first step of an update is no pass of the plan.
 fn timed<'a>(rows: impl Iterator<Item = &'a str>, times: Option<&StepTimes>) -> impl Iterator<Item = String> {
-    let ms = move |i: usize| times.and_then(|times| times.milliseconds.get(i + 1));
-    rows.enumerate().map(move |(i, row)| ms(i).map_or_else(|| row.to_owned(), |ms| format!("{row} {ms:>8.3}")))
+    let mut laps = times.into_iter().flat_map(|times| &times.milliseconds).skip(1);
+    rows.map(move |row| {
+        let lap = if row.trim_start().starts_with('+') { None } else { laps.next() };
+        lap.map_or_else(|| row.to_owned(), |ms| format!("{row} {ms:>8.3}"))
+    })
 }
 
 /// The rows that contain a text, whatever the case of its letters.
-fn matching(rows: impl Iterator<Item = String>, search: &str) -> Vec<String> {
+fn matching(rows: Vec<String>, search: &str) -> Vec<String> {
     let search = search.to_lowercase();
-    rows.filter(|row| row.to_lowercase().contains(&search)).collect()
+    rows.into_iter().filter(|row| row.to_lowercase().contains(&search)).collect()
 }
 
 /// A row with what was searched for in another colour.

@@ -147,7 +147,7 @@ impl Chain {
                             TextureRef::Slot(slot) => &slots[*slot].1,
                         }),
                     }));
-                    bind_groups.push(device.create_bind_group(label(&pass.label).as_str(), &layout, &entries));
+                    bind_groups.push(device.create_bind_group(label(&pass.label()).as_str(), &layout, &entries));
                     bind_groups.len() - 1
                 });
                 draws.push(ChainDraw {
@@ -159,9 +159,11 @@ impl Chain {
                     item: draw.item,
                 });
             }
-            let targets = plan.tensors[pass.target].slots.iter().map(|slot| slots[*slot].1.clone()).collect();
+            // All targets lie in the same slots.
+            let planes = pass.targets.first().map_or(&[][..], |target| &plan.tensors[*target].slots);
+            let targets = planes.iter().map(|slot| slots[*slot].1.clone()).collect();
             let full_at = pass.draws.iter().filter_map(|draw| draw.item).max().map_or(0, |item| item + 1);
-            passes.push(ChainPass { label: label(&pass.label), targets, draws, preserve: pass.preserve, full_at });
+            passes.push(ChainPass { label: label(&pass.label()), targets, draws, preserve: pass.preserve, full_at });
         }
         drop(known);
         let pipelines = kernels.iter().map(|k| k.id).collect();

@@ -89,7 +89,7 @@ impl ChainInfo {
 pub(super) fn steps(plan: &Plan) -> Vec<StepInfo> {
     let end = |label: &str, section: &str| StepInfo { label: label.into(), section: section.into(), branch: false };
     let pass = plan.passes.iter().map(|pass| StepInfo {
-        label: pass.label.clone(),
+        label: pass.label(),
         section: pass.section().into(),
         branch: pass.is_branch(),
     });

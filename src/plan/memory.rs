@@ -2,14 +2,17 @@
 //! large one side by side.
 //!
 //! A pass cannot sample its own target, so lives include the pass that writes a tensor and the last one that reads it,
-//! and no pass reads a tensor that lies beside the one it writes. Tensors are placed from the largest down, each in the
-//! smallest slots that have room for it all its life: "first fit decreasing" of interval colouring.
+//! and no pass reads a tensor that lies beside one that it writes. What one pass writes lies in the same slots: a
+//! [`Block`]. Blocks are placed from the largest down, each in the smallest slots that have room for it all its life:
+//! "first fit decreasing" of interval colouring.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashSet};
 
-use super::layout::Layout;
+use super::block::{Block, Member, Place, overlap};
 use super::lower::TensorSpec;
-use super::pass::{PassSpec, Slot, SourceSpec};
+use super::merge::MergedPass;
+use super::pass::Slot;
 
 /// The result of slot assignment.
 pub(super) struct Assignment {
@@ -28,15 +31,21 @@ pub(super) struct Assignment {
 type Life = (usize, usize);
 
 /// First and last pass of each tensor, inclusive; `None` if it is never written.
-fn lifetimes(tensors: usize, passes: &[PassSpec], input: usize, kept: &[usize], pinned: &[usize]) -> Vec<Option<Life>> {
+fn lifetimes(
+    tensors: usize,
+    passes: &[MergedPass],
+    input: usize,
+    kept: &[usize],
+    pinned: &[usize],
+) -> Vec<Option<Life>> {
     let mut lives: Vec<Option<Life>> = vec![None; tensors];
     lives[input] = Some((0, 0));
     for (at, pass) in passes.iter().enumerate() {
-        lives[pass.target].get_or_insert((at, at)).1 = at;
-        for (_, source) in pass.draws.iter().flat_map(|draw| &draw.textures) {
-            if let SourceSpec::Plane(tensor, _) = source
-                && let Some(life) = &mut lives[*tensor]
-            {
+        for target in pass.targets() {
+            lives[target].get_or_insert((at, at)).1 = at;
+        }
+        for source in pass.sources() {
+            if let Some(life) = &mut lives[source] {
                 life.1 = at;
             }
         }
@@ -53,53 +62,69 @@ fn lifetimes(tensors: usize, passes: &[PassSpec], input: usize, kept: &[usize], 
 }
 
 /// Pairs of tensors that some pass reads and writes.
-fn conflicts(passes: &[PassSpec]) -> HashSet<(usize, usize)> {
+fn conflicts(passes: &[MergedPass]) -> HashSet<(usize, usize)> {
     let mut pairs = HashSet::new();
     for pass in passes {
-        for (_, source) in pass.draws.iter().flat_map(|draw| &draw.textures) {
-            if let SourceSpec::Plane(tensor, _) = source {
-                pairs.extend([(*tensor, pass.target), (pass.target, *tensor)]);
-            }
+        for source in pass.sources() {
+            pairs.extend(pass.targets().flat_map(|target| [(source, target), (target, source)]));
         }
     }
     pairs
 }
 
+/// The blocks of all passes, the input and what else lives without being written.
+fn blocks(tensors: &[TensorSpec], passes: &[MergedPass], lives: &[Option<Life>]) -> Vec<Block> {
+    let of = |tensor: usize| Block::of(tensor, &tensors[tensor].layout);
+    let mut lonely: BTreeSet<usize> = (0..tensors.len()).filter(|t| lives[*t].is_some()).collect();
+    let mut blocks: Vec<Block> = Vec::new();
+    for pass in passes {
+        let fresh: Vec<usize> = pass.targets().filter(|target| lonely.remove(target)).collect();
+        let grown = |block: Block, target: &usize| block.with(*target, &tensors[*target].layout).unwrap_or(block);
+        blocks.extend(fresh.split_first().map(|(first, others)| others.iter().fold(of(*first), grown)));
+    }
+    blocks.extend(lonely.into_iter().map(of));
+    blocks
+}
+
 /// Assigns slots; `kept` tensors are never handed on, and `pinned` ones have slots of their own that outlive a run.
 pub(super) fn assign(
     tensors: &[TensorSpec],
-    passes: &[PassSpec],
+    passes: &[MergedPass],
     input: usize,
     kept: &[usize],
     pinned: &[usize],
 ) -> Assignment {
     let lives = lifetimes(tensors.len(), passes, input, kept, pinned);
-    let mut order: Vec<(usize, Life)> = lives.iter().enumerate().filter_map(|(t, life)| Some((t, (*life)?))).collect();
-    let free = |t: &usize| !pinned.contains(t);
-    order.sort_by_key(|(t, life)| (free(t), std::cmp::Reverse(slot_of(&tensors[*t].layout).bytes()), life.0));
-    let mut places = Places { slots: Vec::new(), residents: Vec::new(), conflicts: conflicts(passes) };
+    let mut blocks = blocks(tensors, passes, &lives);
+    let free = |block: &Block| !block.tensors().any(|tensor| pinned.contains(&tensor));
+    let birth = |block: &Block| lives[block.members[0].tensor].map(|life| life.0);
+    blocks.sort_by_key(|block| (free(block), Reverse(block.alone().0.bytes()), birth(block)));
+    let mut places = Places { slots: Vec::new(), residents: Vec::new(), conflicts: conflicts(passes), lives: &lives };
     let mut planes: Vec<Vec<usize>> = vec![Vec::new(); tensors.len()];
     let mut bases = vec![(0, 0); tensors.len()];
-    for (tensor, life) in &order {
-        let layout = &tensors[*tensor].layout;
-        let (slot, count) = (slot_of(layout), layout.planes());
-        (planes[*tensor], bases[*tensor]) = if free(tensor) {
-            places.take(slot, count, *tensor, *life)
-        } else {
-            places.pin(slot, count, *tensor, *life)
-        };
+    for block in &blocks {
+        let (slots, at) = if free(block) { places.take(block) } else { places.pin(block) };
+        for (tensor, base) in block.tensors().zip(at) {
+            planes[tensor].clone_from(&slots);
+            bases[tensor] = base;
+        }
     }
-    let preserve = passes.iter().enumerate().map(|(at, pass)| {
-        let beside =
-            |resident: &Resident| resident.tensor != pass.target && (resident.life.0..=resident.life.1).contains(&at);
-        planes[pass.target].iter().any(|slot| places.residents[*slot].iter().any(beside))
-    });
-    let live_bytes = (0..=passes.len()).map(|at| {
-        let alive = order.iter().filter(|(_, life)| (life.0..=life.1).contains(&at));
-        alive.map(|(t, _)| tensors[*t].layout.bytes()).sum()
-    });
-    let (preserve, live_bytes) = (preserve.collect(), live_bytes.max().unwrap_or(0));
+    let preserve = passes.iter().enumerate().map(|(at, pass)| places.hold_others(at, pass, &planes)).collect();
+    let live_bytes = live_bytes(tensors, &lives, passes.len());
     Assignment { slots: places.slots, planes, bases, preserve, live_bytes }
+}
+
+/// Bytes of the largest set of tensors that are alive at once.
+fn live_bytes(tensors: &[TensorSpec], lives: &[Option<Life>], passes: usize) -> usize {
+    let alive = |at: usize| {
+        let alive = lives.iter().zip(tensors).filter(move |(life, _)| life.is_some_and(|life| is_alive(life, at)));
+        alive.map(|(_, tensor)| tensor.layout.bytes()).sum()
+    };
+    (0..=passes).map(alive).max().unwrap_or(0)
+}
+
+fn is_alive((first, last): Life, at: usize) -> bool {
+    (first..=last).contains(&at)
 }
 
 /// A tensor in a slot.
@@ -111,84 +136,105 @@ struct Resident {
 }
 
 /// Slots and who lives in them.
-struct Places {
+struct Places<'a> {
     slots: Vec<Slot>,
     residents: Vec<Vec<Resident>>,
     conflicts: HashSet<(usize, usize)>,
+    lives: &'a [Option<Life>],
 }
 
-impl Places {
-    /// `planes` slots of one size with the same place free in them: the smallest ones with room for `wanted`, else as
-    /// many new ones of just that size as are missing.
-    fn take(&mut self, wanted: Slot, planes: usize, tensor: usize, life: Life) -> (Vec<usize>, (usize, usize)) {
-        let roomy =
-            |slot: &&Slot| slot.format == wanted.format && slot.width >= wanted.width && slot.height >= wanted.height;
+impl Places<'_> {
+    /// Slots of one size with the same places free in them: the smallest ones with room for a block, else as many new
+    /// ones of just its size as are missing. Returns them with the place of each member.
+    fn take(&mut self, block: &Block) -> (Vec<usize>, Vec<Place>) {
+        let Block { kind: (format, planes), members } = block;
+        let roomy = |slot: &&Slot| slot.format == *format && slot.width * slot.height >= block.texels();
         let sizes: BTreeSet<(usize, usize, usize)> =
             self.slots.iter().filter(roomy).map(|s| (s.bytes(), s.width, s.height)).collect();
         for (_, width, height) in sizes {
-            let size = Slot { width, height, ..wanted };
-            for base in corners(&size, &wanted) {
-                let free = self.free(&size, base, &wanted, tensor, life);
-                if free.len() >= planes {
-                    return (self.settle(free[..planes].to_vec(), base, &wanted, tensor, life), base);
-                }
+            let size = Slot { width, height, format: *format };
+            if let Some((mut slots, places)) = self.fit(size, *planes, members) {
+                slots.truncate(*planes);
+                return (self.settle(slots, members, &places), places);
             }
         }
-        let mut slots = self.free(&wanted, (0, 0), &wanted, tensor, life);
-        while slots.len() < planes {
-            slots.push(self.slots.len());
-            self.slots.push(wanted);
-            self.residents.push(Vec::new());
+        let (wanted, places) = block.alone();
+        let mut slots: Vec<usize> = (0..self.slots.len()).filter(|i| self.slots[*i] == wanted).collect();
+        slots.retain(|slot| members.iter().zip(&places).all(|(member, at)| self.suits(*slot, member, *at)));
+        while slots.len() < *planes {
+            slots.push(self.add(wanted));
         }
-        (self.settle(slots, (0, 0), &wanted, tensor, life), (0, 0))
+        (self.settle(slots, members, &places), places)
+    }
+
+    fn add(&mut self, slot: Slot) -> usize {
+        self.slots.push(slot);
+        self.residents.push(Vec::new());
+        self.slots.len() - 1
+    }
+
+    /// Places for all members in at least `planes` slots of one size: for each the first that is free.
+    fn fit(&self, size: Slot, planes: usize, members: &[Member]) -> Option<(Vec<usize>, Vec<Place>)> {
+        let mut slots: Vec<usize> = (0..self.slots.len()).filter(|i| self.slots[*i] == size).collect();
+        let mut places: Vec<Place> = Vec::new();
+        for member in members {
+            let taken =
+                |at: Place| places.iter().zip(members).any(|(p, other)| overlap(*p, other.size, at, member.size));
+            let mut free = corners(&size, member.size).into_iter().filter(|at| !taken(*at));
+            let (at, suiting) = free.find_map(|at| Some((at, self.suiting(&slots, planes, member, at)?)))?;
+            slots = suiting;
+            places.push(at);
+        }
+        Some((slots, places))
+    }
+
+    /// Those of some slots in which a tensor can live at a place, if there are at least so many.
+    fn suiting(&self, slots: &[usize], planes: usize, member: &Member, at: Place) -> Option<Vec<usize>> {
+        let suiting: Vec<usize> = slots.iter().copied().filter(|slot| self.suits(*slot, member, at)).collect();
+        (suiting.len() >= planes).then_some(suiting)
     }
 
     /// New slots that nobody else will find room in.
-    fn pin(&mut self, wanted: Slot, planes: usize, tensor: usize, life: Life) -> (Vec<usize>, (usize, usize)) {
-        let first = self.slots.len();
-        self.slots.extend(vec![wanted; planes]);
-        self.residents.extend((0..planes).map(|_| Vec::new()));
-        (self.settle((first..first + planes).collect(), (0, 0), &wanted, tensor, life), (0, 0))
+    fn pin(&mut self, block: &Block) -> (Vec<usize>, Vec<Place>) {
+        let (wanted, places) = block.alone();
+        let slots = (0..block.kind.1).map(|_| self.add(wanted)).collect();
+        (self.settle(slots, &block.members, &places), places)
     }
 
-    /// Slots of exactly `size` in which a tensor can live at `base` in the size of `wanted`.
-    fn free(&self, size: &Slot, base: (usize, usize), wanted: &Slot, tensor: usize, life: Life) -> Vec<usize> {
-        let room = (wanted.width, wanted.height);
-        let suits = |resident: &Resident| {
+    /// Whether a tensor can live at a place of a slot.
+    fn suits(&self, slot: usize, member: &Member, at: Place) -> bool {
+        let Some(life) = self.lives[member.tensor] else { return false };
+        self.residents[slot].iter().all(|resident| {
             let apart_in_time = resident.life.1 < life.0 || life.1 < resident.life.0;
-            let apart = !overlap(resident.base, resident.size, base, room);
-            apart_in_time || (apart && !self.conflicts.contains(&(resident.tensor, tensor)))
-        };
-        (0..self.slots.len()).filter(|i| self.slots[*i] == *size && self.residents[*i].iter().all(suits)).collect()
+            let apart = !overlap(resident.base, resident.size, at, member.size);
+            apart_in_time || (apart && !self.conflicts.contains(&(resident.tensor, member.tensor)))
+        })
     }
 
-    fn settle(
-        &mut self,
-        slots: Vec<usize>,
-        base: (usize, usize),
-        wanted: &Slot,
-        tensor: usize,
-        life: Life,
-    ) -> Vec<usize> {
-        for slot in &slots {
-            self.residents[*slot].push(Resident { tensor, life, base, size: (wanted.width, wanted.height) });
+    /// Whether the attachments of a pass hold other tensors than its targets while it runs.
+    fn hold_others(&self, at: usize, pass: &MergedPass, planes: &[Vec<usize>]) -> bool {
+        let is_other =
+            |resident: &Resident| is_alive(resident.life, at) && pass.targets().all(|target| target != resident.tensor);
+        // All targets have the same slots.
+        let mut slots = pass.targets().take(1).flat_map(|target| &planes[target]);
+        slots.any(|slot| self.residents[*slot].iter().any(is_other))
+    }
+
+    fn settle(&mut self, slots: Vec<usize>, members: &[Member], places: &[Place]) -> Vec<usize> {
+        for (member, base) in members.iter().zip(places) {
+            let Some(life) = self.lives[member.tensor] else { continue };
+            for slot in &slots {
+                let resident = Resident { tensor: member.tensor, life, base: *base, size: member.size };
+                self.residents[*slot].push(resident);
+            }
         }
         slots
     }
 }
 
-/// Where something of the size of `wanted` may lie in a slot: in a grid of cells of that size.
-fn corners(size: &Slot, wanted: &Slot) -> Vec<(usize, usize)> {
-    let columns = (0..size.width / wanted.width).map(|column| column * wanted.width);
-    let rows = || (0..size.height / wanted.height).map(|row| row * wanted.height);
+/// Where something of a size may lie in a slot: in a grid of cells of that size.
+fn corners(slot: &Slot, (width, height): (usize, usize)) -> Vec<Place> {
+    let columns = (0..slot.width / width).map(|column| column * width);
+    let rows = || (0..slot.height / height).map(|row| row * height);
     columns.flat_map(|x| rows().map(move |y| (x, y))).collect()
-}
-
-fn overlap(a: (usize, usize), a_size: (usize, usize), b: (usize, usize), b_size: (usize, usize)) -> bool {
-    a.0 < b.0 + b_size.0 && b.0 < a.0 + a_size.0 && a.1 < b.1 + b_size.1 && b.1 < a.1 + a_size.1
-}
-
-fn slot_of(layout: &Layout) -> Slot {
-    let (width, height) = layout.size();
-    Slot { format: layout.arrangement.format, width, height }
 }

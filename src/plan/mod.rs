@@ -1,10 +1,11 @@
 //! From a graph to a list of fragment passes. Pure and deterministic: it runs and is tested without a GPU.
 //!
 //! ```text
-//! Graph --lower--> passes over tensors --memory--> passes over texture slots
+//! Graph --lower--> passes over tensors --merge--> fewer passes --memory--> passes over texture slots
 //!             \--> weights as texels, parameter blocks in one buffer
 //! ```
 
+mod block;
 mod error;
 mod format;
 pub mod kernel;
@@ -14,6 +15,7 @@ mod layout;
 mod limits;
 mod lower;
 mod memory;
+mod merge;
 pub mod params;
 mod pass;
 mod source;
@@ -39,7 +41,7 @@ pub use weights::{PackedWeights, WEIGHT_TEXTURE_WIDTH};
 
 use crate::model::Model;
 use lower::Lowered;
-use pass::{DrawSpec, Region, SourceSpec};
+use pass::{DrawSpec, PassSpec, Region, SourceSpec};
 
 /// Bytes between parameter blocks: the coarsest alignment of dynamic uniform offsets that a device may ask for.
 const PARAMS_ALIGN: usize = 256;
@@ -178,6 +180,7 @@ impl Plan {
 fn finish(model: String, options: PlanOptions, groups: usize, lowered: Lowered<'_>) -> Result<Plan, PlanError> {
     let Lowered { tensors, passes: specs, input, outputs, picture, packer, pinned } = lowered;
     let kept: Vec<usize> = outputs.iter().map(|(_, tensor)| *tensor).chain(picture).collect();
+    let specs = merge::merge(&tensors, specs, &pinned, options.limits.max_texture_size);
     let assignment = memory::assign(&tensors, &specs, input, &kept, &pinned);
     let mut tensors = tensors;
     for ((tensor, slots), base) in tensors.iter_mut().zip(&assignment.planes).zip(&assignment.bases) {
@@ -185,24 +188,26 @@ fn finish(model: String, options: PlanOptions, groups: usize, lowered: Lowered<'
         tensor.layout.texture = slot.map_or(tensor.layout.texture, |slot| (slot.width, slot.height));
         tensor.layout.base = *base;
     }
-    let kernels: Vec<Kernel> =
-        specs.iter().flat_map(|p| &p.draws).map(|d| d.kernel).collect::<BTreeSet<_>>().into_iter().collect();
+    let all_draws = specs.iter().flat_map(|merged| &merged.0).flat_map(|pass| &pass.draws);
+    let kernels: Vec<Kernel> = all_draws.map(|d| d.kernel).collect::<BTreeSet<_>>().into_iter().collect();
 
     let bases = (packer.branch_base(), packer.branch_length());
     let mut params = Params { bytes: Vec::new(), bases, groups };
     let mut passes = Vec::new();
     for (spec, preserve) in specs.into_iter().zip(assignment.preserve) {
-        let layout = tensors[spec.target].layout;
+        let targets = spec.targets().collect();
+        let labels = spec.0.iter().map(|pass| pass.label.clone()).collect();
         let mut draws = Vec::new();
-        for mut draw in spec.draws {
+        for (target, mut draw) in spec.0.into_iter().flat_map(PassSpec::into_draws) {
+            let layout = tensors[target].layout;
             draw.params.place_layouts(|tensor| tensors[tensor].layout.uniform());
             let kernel = kernels.partition_point(|k| *k < draw.kernel);
             let textures = draw.textures.iter().map(|(b, source)| (*b, place(*source, &assignment.planes))).collect();
             let params = params.push(&draw);
-            let prototype = Draw { kernel, textures, rect: layout.whole(), params, item: None };
+            let prototype = Draw { target, kernel, textures, rect: layout.whole(), params, item: None };
             draws.extend(expand(&draw, &layout, &prototype));
         }
-        passes.push(Pass { label: spec.label, target: spec.target, draws, preserve });
+        passes.push(Pass { labels, targets, draws, preserve });
     }
     let tensors = tensors
         .into_iter()

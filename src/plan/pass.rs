@@ -61,6 +61,8 @@ pub struct ParamsRef {
 /// One scissored fullscreen triangle.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Draw {
+    /// Index of the tensor that is written, one of the pass' targets.
+    pub target: usize,
     /// Index into [`Plan::kernels`](super::Plan::kernels).
     pub kernel: usize,
     /// Textures by binding, in ascending order.
@@ -76,20 +78,26 @@ pub struct Draw {
 /// One render pass: the colour attachments and what is drawn to them.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Pass {
-    /// The node's name, for labels and tables.
-    pub label: String,
-    /// Index of the tensor that is written, into [`Plan::tensors`](super::Plan::tensors).
-    pub target: usize,
-    /// Draws; they cover the target's tiles exactly.
+    /// The node that each target is the result of, for labels and tables.
+    pub labels: Vec<String>,
+    /// Indices of the tensors that are written, into [`Plan::tensors`](super::Plan::tensors). They lie side by side in the
+    /// same slots.
+    pub targets: Vec<usize>,
+    /// Draws; they cover the targets' tiles exactly.
     pub draws: Vec<Draw>,
     /// Whether the attachments hold other tensors that are still to be read, so that they have to be loaded.
     pub preserve: bool,
 }
 
 impl Pass {
-    /// The part of the network that it belongs to: the label's first word, a module such as `hourglass1`.
+    /// The nodes that it computes.
+    pub fn label(&self) -> String {
+        self.labels.join(" + ")
+    }
+
+    /// The part of the network that it belongs to: the first label's first word, a module such as `hourglass1`.
     pub fn section(&self) -> &str {
-        self.label.split('.').next().unwrap_or_default()
+        self.labels.first().and_then(|label| label.split('.').next()).unwrap_or_default()
     }
 
     /// Whether it draws with weights that each group has for itself.
@@ -98,12 +106,20 @@ impl Pass {
     }
 }
 
-/// A pass before slots are assigned.
+/// What one tensor takes, before slots are assigned.
 #[derive(Debug)]
 pub(super) struct PassSpec {
     pub label: String,
     pub target: usize,
     pub draws: Vec<DrawSpec>,
+}
+
+impl PassSpec {
+    /// The draws, each with its target.
+    pub fn into_draws(self) -> impl Iterator<Item = (usize, DrawSpec)> {
+        let target = self.target;
+        self.draws.into_iter().map(move |draw| (target, draw))
+    }
 }
 
 /// A draw before slots are assigned and weights are placed.

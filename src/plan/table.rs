@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::Plan;
+use super::{Pass, Plan};
 
 const MIB: f64 = 1024.0 * 1024.0;
 
@@ -27,18 +27,35 @@ impl fmt::Display for Plan {
         )?;
         writeln!(f, "{:>4}  {:<36} {:<28} {:>14} {:>11} {:>5}", "pass", "node", "kernel", "shape", "texture", "draws")?;
         for (i, pass) in self.passes.iter().enumerate() {
-            let target = &self.tensors[pass.target];
-            let (width, height) = target.layout.size();
-            let kernel = pass.draws.first().map_or_else(String::new, |d| self.kernels[d.kernel].to_string());
-            writeln!(
-                f,
-                "{i:>4}  {:<36} {kernel:<28} {:>14} {:>11} {:>5}",
-                pass.label,
-                target.shape.to_string(),
-                format!("{}@{width}x{height}", target.slots.len()),
-                pass.draws.len(),
-            )?;
+            // The number stands before a pass' first result only.
+            let numbers = std::iter::once(i.to_string()).chain(std::iter::repeat_with(|| "+".into()));
+            for ((number, label), target) in numbers.zip(&pass.labels).zip(&pass.targets) {
+                self.write_row(f, (&number, label), pass, *target)?;
+            }
         }
         Ok(())
+    }
+}
+
+impl Plan {
+    /// What a pass writes to one of its targets.
+    fn write_row(
+        &self,
+        f: &mut fmt::Formatter<'_>,
+        (number, label): (&str, &str),
+        pass: &Pass,
+        target: usize,
+    ) -> fmt::Result {
+        let draws: Vec<_> = pass.draws.iter().filter(|draw| draw.target == target).collect();
+        let kernel = draws.first().map_or_else(String::new, |d| self.kernels[d.kernel].to_string());
+        let target = &self.tensors[target];
+        let (width, height) = target.layout.size();
+        writeln!(
+            f,
+            "{number:>4}  {label:<36} {kernel:<28} {:>14} {:>11} {:>5}",
+            target.shape.to_string(),
+            format!("{}@{width}x{height}", target.slots.len()),
+            draws.len(),
+        )
     }
 }

@@ -10,11 +10,18 @@ pub struct Held(BTreeMap<usize, Vec<(usize, usize)>>);
 
 impl Held {
     /// A pass leaves what it does not cover only if it preserves its attachments.
-    fn write(&mut self, plan: &Plan, tensor: usize, preserve: bool) {
+    fn begin(&mut self, plan: &Plan, pass: &Pass) {
+        let attachments = pass.targets.iter().flat_map(|target| &plan.tensors[*target].slots);
+        if !pass.preserve {
+            attachments.for_each(|slot| self.0.entry(*slot).or_default().clear());
+        }
+    }
+
+    fn write(&mut self, plan: &Plan, tensor: usize) {
         let place = plan.tensors[tensor].layout.whole();
         for (plane, slot) in plan.tensors[tensor].slots.iter().enumerate() {
             let inside = self.0.entry(*slot).or_default();
-            inside.retain(|(other, _)| preserve && !meet(&plan.tensors[*other].layout.whole(), &place));
+            inside.retain(|(other, _)| !meet(&plan.tensors[*other].layout.whole(), &place));
             inside.push((tensor, plane));
         }
     }
@@ -43,13 +50,26 @@ fn meet(a: &Rect, b: &Rect) -> bool {
     along(a.x, a.width, b.x, b.width) && along(a.y, a.height, b.y, b.height)
 }
 
-/// Calls `check` with what the slots hold when a pass begins.
+/// Calls `check` with each target of a pass, as a pass of its own, and with what the slots hold when it begins.
 pub fn simulate(plan: &Plan, mut check: impl FnMut(&Pass, &Held)) -> Held {
     let mut held = Held::default();
-    held.write(plan, plan.input, true);
+    held.write(plan, plan.input);
     for pass in &plan.passes {
-        check(pass, &held);
-        held.write(plan, pass.target, pass.preserve);
+        parts(pass).iter().for_each(|part| check(part, &held));
+        held.begin(plan, pass);
+        pass.targets.iter().for_each(|target| held.write(plan, *target));
+        assert!(pass.targets.iter().all(|target| held.has(plan, *target)), "`{}`: targets overlap", pass.label());
     }
     held
+}
+
+/// What a pass writes to each of its targets.
+pub fn parts(pass: &Pass) -> Vec<Pass> {
+    let of = |(label, target): (&String, &usize)| Pass {
+        labels: vec![label.clone()],
+        targets: vec![*target],
+        draws: pass.draws.iter().filter(|draw| draw.target == *target).cloned().collect(),
+        ..pass.clone()
+    };
+    pass.labels.iter().zip(&pass.targets).map(of).collect()
 }

@@ -46,11 +46,11 @@ fn plan(model: &Model, options: PlanOptions) -> Plan {
 /// A short name for messages.
 fn about(plan: &Plan, pass: &Pass) -> String {
     let PlanOptions { format, batch, .. } = plan.options;
-    format!("{}, {format:?} on {} planes, batch {batch}, pass `{}`", plan.model, plan.planes(), pass.label)
+    format!("{}, {format:?} on {} planes, batch {batch}, pass `{}`", plan.model, plan.planes(), pass.label())
 }
 
 fn target<'a>(plan: &'a Plan, pass: &Pass) -> &'a PlannedTensor {
-    &plan.tensors[pass.target]
+    &plan.tensors[pass.targets[0]]
 }
 
 fn sampled_slots(draw: &Draw) -> impl Iterator<Item = usize> + '_ {
@@ -396,9 +396,19 @@ fn check_picture(plan: &Plan, held: &Held) {
     assert_eq!(picture.layout.arrangement, plain);
     assert_eq!((picture.layout.tile_width, picture.layout.tile_height), (output.shape.width, output.shape.height));
     assert!(held.has(plan, index), "the picture is still there at the end");
-    let pass = plan.passes.iter().find(|pass| pass.target == index).expect("a pass that makes the picture");
-    let read: Vec<usize> = sampled_slots(&pass.draws[0]).collect();
+    let mut draws = plan.passes.iter().flat_map(|pass| &pass.draws);
+    let draw = draws.find(|draw| draw.target == index).expect("a draw that makes the picture");
+    let read: Vec<usize> = sampled_slots(draw).collect();
     assert_eq!(read, output.slots, "the picture is made of the cartoon");
+}
+
+/// All targets of a pass lie in the same slots, none of which a draw samples.
+fn check_targets(plan: &Plan, pass: &Pass) {
+    let slots = &target(plan, pass).slots;
+    assert!(pass.targets.iter().all(|t| plan.tensors[*t].slots == *slots), "{}: attachments", about(plan, pass));
+    assert!(pass.draws.iter().all(|draw| pass.targets.contains(&draw.target)), "{}: targets", about(plan, pass));
+    let sampled = || pass.draws.iter().flat_map(sampled_slots);
+    assert!(!sampled().any(|slot| slots.contains(&slot)), "{}: samples an attachment", about(plan, pass));
 }
 
 fn check_plan(model: &Model, plan: &Plan) {
@@ -409,8 +419,9 @@ fn check_plan(model: &Model, plan: &Plan) {
     assert!(plan.slots.iter().all(|slot| slot.width <= limit && slot.height <= limit && slot.bytes() > 0));
     assert!(plan.slot_bytes() >= plan.live_bytes, "{} < {}", plan.slot_bytes(), plan.live_bytes);
 
-    let targets: BTreeSet<usize> = plan.passes.iter().map(|pass| pass.target).collect();
-    assert_eq!(targets.len(), plan.passes.len(), "a tensor is written by one pass");
+    let targets: Vec<usize> = plan.passes.iter().flat_map(|pass| pass.targets.iter().copied()).collect();
+    assert_eq!(BTreeSet::from_iter(&targets).len(), targets.len(), "a tensor is written by one pass");
+    plan.passes.iter().for_each(|pass| check_targets(plan, pass));
     let held = simulate(plan, |pass, held| {
         check_pass(plan, pass);
         check_coverage(plan, pass);
