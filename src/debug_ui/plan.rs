@@ -99,7 +99,7 @@ mod tests {
 
     #[test]
     fn a_search_finds_rows_whatever_the_case() {
-        let found = |search: &str| matching(ROWS.into_iter().map(String::from), search).len();
+        let found = |search: &str| matching(ROWS.map(String::from).to_vec(), search).len();
         assert_eq!([found(""), found("CONV"), found("encode1"), found("combine"), found("nothing")], [3, 2, 2, 1, 0]);
     }
 
@@ -109,6 +109,14 @@ mod tests {
         let rows: Vec<String> = timed(ROWS.into_iter(), Some(&times)).collect();
         assert_eq!(rows, [format!("{}    0.500", ROWS[0]), format!("{}    1.250", ROWS[1]), ROWS[2].to_owned()]);
         assert_eq!(timed(ROWS.into_iter(), None).collect::<Vec<_>>(), ROWS);
+    }
+
+    #[test]
+    fn a_further_result_of_a_pass_has_no_time_and_takes_none() {
+        let times = StepTimes { milliseconds: vec![9.0, 0.5, 1.25], ..StepTimes::default() };
+        let rows = [ROWS[0], "   +  skip1.conv1  conv3", ROWS[1]];
+        let timed: Vec<String> = timed(rows.into_iter(), Some(&times)).collect();
+        assert_eq!(timed, [format!("{}    0.500", rows[0]), rows[1].to_owned(), format!("{}    1.250", rows[2])]);
     }
 
     #[test]

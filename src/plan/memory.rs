@@ -176,16 +176,17 @@ impl Places<'_> {
     /// Places for all members in at least `planes` slots of one size: for each the first that is free.
     fn fit(&self, size: Slot, planes: usize, members: &[Member]) -> Option<(Vec<usize>, Vec<Place>)> {
         let mut slots: Vec<usize> = (0..self.slots.len()).filter(|i| self.slots[*i] == size).collect();
-        let mut places: Vec<Place> = Vec::new();
+        let mut taken: Vec<(Place, (usize, usize))> = Vec::new();
         for member in members {
-            let taken =
-                |at: Place| places.iter().zip(members).any(|(p, other)| overlap(*p, other.size, at, member.size));
-            let mut free = corners(&size, member.size).into_iter().filter(|at| !taken(*at));
+            let residents = slots.iter().flat_map(|slot| &self.residents[*slot]);
+            let others = residents.map(|resident| (resident.base, resident.size)).chain(taken.iter().copied());
+            let is_free = |at: &Place| taken.iter().all(|(base, size)| !overlap(*base, *size, *at, member.size));
+            let mut free = corners(&size, member.size, others).into_iter().filter(is_free);
             let (at, suiting) = free.find_map(|at| Some((at, self.suiting(&slots, planes, member, at)?)))?;
             slots = suiting;
-            places.push(at);
+            taken.push((at, member.size));
         }
-        Some((slots, places))
+        Some((slots, taken.into_iter().map(|(place, _)| place).collect()))
     }
 
     /// Those of some slots in which a tensor can live at a place, if there are at least so many.
@@ -232,9 +233,18 @@ impl Places<'_> {
     }
 }
 
-/// Where something of a size may lie in a slot: in a grid of cells of that size.
-fn corners(slot: &Slot, (width, height): (usize, usize)) -> Vec<Place> {
-    let columns = (0..slot.width / width).map(|column| column * width);
-    let rows = || (0..slot.height / height).map(|row| row * height);
-    columns.flat_map(|x| rows().map(move |y| (x, y))).collect()
+/// Where something of a size may lie in a slot: at its edges, and right of or below something else.
+fn corners(
+    slot: &Slot,
+    (width, height): (usize, usize),
+    others: impl Iterator<Item = (Place, (usize, usize))>,
+) -> Vec<Place> {
+    let (mut columns, mut rows) = (BTreeSet::from([0]), BTreeSet::from([0]));
+    for (base, size) in others {
+        columns.insert(base.0 + size.0);
+        rows.insert(base.1 + size.1);
+    }
+    columns.retain(|x| x + width <= slot.width);
+    rows.retain(|y| y + height <= slot.height);
+    columns.iter().flat_map(|x| rows.iter().map(|y| (*x, *y))).collect()
 }

@@ -39,7 +39,6 @@ impl Lowering<'_> {
     }
 
     /// A part as the blocks of `out` can read it, in a tensor of its own if its phases differ.
-    ///
     pub(super) fn readable(&mut self, part: Part, conv: Geometry, out: &Arrangement) -> Result<Part, PlanError> {
         let arrangement = self.layout(part.tensor).arrangement;
         let shape = self.tensors[part.tensor].shape;
