@@ -33,7 +33,8 @@ fn sources(pass: &PassSpec) -> impl Iterator<Item = usize> + '_ {
 }
 
 /// Orders passes so that those on the longest way to the end come first, and lets others that are ready join them.
-/// `alone` are tensors that share textures with no other.
+/// `alone` are tensors that share textures with no other: the states of training. A step of training keeps the order of its
+/// graph: its gradients would come last, and what they read would stay alive till then.
 pub(super) fn merge(
     tensors: &[TensorSpec],
     passes: Vec<PassSpec>,
@@ -41,10 +42,12 @@ pub(super) fn merge(
     max_texture_size: usize,
 ) -> Vec<MergedPass> {
     let needs = needs(tensors.len(), &passes);
-    let heights = heights(&needs);
-    // The longest way first; in the order of the graph where ways are equally long.
     let mut open: Vec<usize> = (0..passes.len()).collect();
-    open.sort_by_key(|i| (Reverse(heights[*i]), *i));
+    if alone.is_empty() {
+        // In the order of the graph where ways are equally long.
+        let heights = heights(&needs);
+        open.sort_by_key(|i| Reverse(heights[*i]));
+    }
     let waiting = passes.into_iter().map(Some).collect();
     let mut queue = Queue { tensors, alone, max_texture_size, most_bytes: most_bytes(tensors), waiting, needs, open };
     std::iter::from_fn(|| queue.next()).collect()
