@@ -16,18 +16,12 @@ use bevy_toonface::prelude::*;
 use gpu::{EIGHT_PLANES, Lab, WEBGL2, add_model, gradient, wait_until_running};
 use image::RgbaImage;
 use studio::{
-    SIDE, Shot, Studio, coverage, distance, encoded, filtered, known_cartoon, known_model, linear, new_target, rgb,
+    SIDE, Shot, Studio, aligned, coverage, distance, encoded, filtered, known_cartoon, known_model, linear, new_target,
+    rgb,
 };
 
 /// Rounding to 8 bits, twice.
 const TOLERANCE: f32 = 2.0;
-
-/// A region of the network's size, pixel for pixel, in parts of a view.
-fn aligned(view: UVec2, x: u32, y: u32) -> CartoonRegion {
-    let size = view.as_vec2();
-    let (low, high) = (Vec2::new(x as f32, y as f32), Vec2::splat(SIDE as f32));
-    CartoonRegion::rect(low.x / size.x, low.y / size.y, (low.x + high.x) / size.x, (low.y + high.y) / size.y)
-}
 
 /// Fails unless the photograph is the known cartoon within `inside`, and the plain view everywhere else.
 fn assert_drawn(what: &str, plain: &RgbaImage, photo: &RgbaImage, inside: URect, group: usize) {

@@ -16,7 +16,7 @@ use bevy_toonface::ecs::CartoonView;
 use bevy_toonface::prelude::*;
 use gpu::{EIGHT_PLANES, OPEN_NATIVE, add_model, gradient, wait_for_error};
 use stage::small_model;
-use studio::{Shot, Studio, coverage, distance, known_cartoon, known_model, new_target, rgb};
+use studio::{Shot, Studio, aligned, coverage, distance, known_cartoon, known_model, new_target, rgb};
 
 /// A camera that shows the cartoon of its whole view, and the view without it.
 fn running<'a>(app: &'a mut App, shot: &Shot) -> (Studio<'a>, Entity, image::RgbaImage) {
@@ -175,6 +175,39 @@ fn the_cartoon_moves_with_the_entity_in_every_frame() {
                 assert!(!yellow || covered > 0.97, "pixel {px}, {py} at {x}, {y}: covered {covered}");
             }
         }
+        studio.close();
+    });
+}
+
+#[test]
+fn what_comes_to_where_nothing_was_shows_itself_until_the_next_cartoon() {
+    EIGHT_PLANES.run(|app| {
+        let shot = Shot { clear: Color::NONE, ..default() };
+        let mut studio = Studio::new(app, &shot);
+        let camera = studio.camera(&shot);
+        studio.stage.app.world_mut().despawn(studio.pattern);
+        let image = studio.stage.app.world_mut().resource_mut::<Assets<Image>>().add(gradient(40, 40));
+        let figure = studio.prop((Sprite::from_image(image), Transform::from_xyz(-12.0, 0.0, 0.0)));
+        let old = studio.first_photo();
+        studio.tag(camera, "g0", Some(aligned(shot.target, 40, 16)));
+        studio.wait(camera);
+        studio.stage.passes_a_frame(0);
+        frames(&mut studio, 4);
+        insert(&mut studio, figure, Transform::from_xyz(12.0, 0.0, 0.0));
+        let late = studio.photo();
+        studio.untag(camera);
+        let new = studio.photo();
+        let (mut own, mut drawn) = (0, 0);
+        for (x, y, pixel) in late.enumerate_pixels().filter(|(x, y, _)| (40..72).contains(x) && (16..48).contains(y)) {
+            match old.get_pixel(x, y).0[3] {
+                0 => {
+                    assert_eq!(pixel, new.get_pixel(x, y), "pixel {x}, {y}");
+                    own += 1;
+                }
+                _ => drawn += u32::from(pixel != new.get_pixel(x, y)),
+            }
+        }
+        assert!(own > 400 && drawn > 400, "{own} pixels show themselves, {drawn} the cartoon");
         studio.close();
     });
 }

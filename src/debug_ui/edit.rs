@@ -82,7 +82,7 @@ mod tests {
         apply(&mut world, Edit::Group(entity, "kid".into()));
         apply(&mut world, Edit::Strength(entity, 0.25));
         apply(&mut world, Edit::Update(entity, UpdateRate::PerSecond(5.0)));
-        let budget = CartoonBudget { milliseconds: None, passes_per_frame: Some(9), frames_in_flight: 1 };
+        let budget = CartoonBudget { passes_per_frame: Some(9), frames_in_flight: 1, ..CartoonBudget::UNLIMITED };
         apply(&mut world, Edit::Budget(budget));
         apply(&mut world, Edit::Probe(entity));
         apply(&mut world, Edit::Profile(true));

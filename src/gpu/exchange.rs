@@ -1,6 +1,7 @@
 //! The boundary between the worlds: requests come in, progress and tensors go out.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bevy::prelude::*;
 use bevy::render::MainWorld;
@@ -48,7 +49,10 @@ pub(super) struct Exchange {
     pub requests: Vec<Request>,
     pub reports: Vec<(Entity, Report)>,
     pub chains: Vec<ChainInfo>,
+    /// Of this frame.
     pub budget: CartoonBudget,
+    /// How long the frame before took.
+    frame: Duration,
     pub counters: CartoonCounters,
     /// Whether every pass is to be timed.
     pub profiling: bool,
@@ -130,7 +134,10 @@ pub(super) fn exchange(mut main: ResMut<MainWorld>, mut exchange: ResMut<Exchang
         exchange.shader_folder = main.get_resource().cloned();
     }
     watch_renderer(&mut main, &mut exchange);
-    exchange.budget = main.get_resource::<CartoonBudget>().copied().unwrap_or_default();
+    let length = main.get_resource::<Time<Real>>().map(Time::delta).unwrap_or_default();
+    let last = std::mem::replace(&mut exchange.frame, length);
+    let budget = main.get_resource::<CartoonBudget>().copied().unwrap_or_default();
+    exchange.budget = budget.in_a_frame_of(length.min(last));
     exchange.profiling = main.get_resource::<CartoonProfiling>().is_some_and(|profiling| profiling.enabled);
     exchange.requests.clear();
     let mut query = main.query_filtered::<(Entity, &CartoonRequest), With<CartoonGroup>>();

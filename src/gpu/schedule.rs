@@ -127,7 +127,7 @@ mod tests {
     use crate::ecs::CartoonBudget;
 
     fn budget(passes_per_frame: Option<usize>, milliseconds: Option<f32>) -> CartoonBudget {
-        CartoonBudget { passes_per_frame, milliseconds, frames_in_flight: 2 }
+        CartoonBudget { passes_per_frame, milliseconds, ..CartoonBudget::UNLIMITED }
     }
 
     /// Frames that a chain takes, and the most steps in one of them.

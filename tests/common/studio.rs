@@ -257,3 +257,10 @@ pub fn encoded(linear: f32) -> f32 {
     let c = linear.clamp(0.0, 1.0);
     255.0 * if c <= 0.003_130_8 { 12.92 * c } else { 1.055 * c.powf(1.0 / 2.4) - 0.055 }
 }
+
+/// A region of the network's size, pixel for pixel, in parts of a view.
+pub fn aligned(view: UVec2, x: u32, y: u32) -> CartoonRegion {
+    let size = view.as_vec2();
+    let (low, high) = (Vec2::new(x as f32, y as f32), Vec2::splat(SIDE as f32));
+    CartoonRegion::rect(low.x / size.x, low.y / size.y, (low.x + high.x) / size.x, (low.y + high.y) / size.y)
+}

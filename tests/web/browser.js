@@ -8,8 +8,10 @@ import { chromium } from "playwright-core";
 
 /** Where `./web` has put the page. */
 export const SITE = required("TOONFACE_SITE");
+/** What it draws with: `webgl2` or `webgpu`. */
+export const BACKEND = process.env.TOONFACE_BACKEND ?? "webgl2";
 /** Screenshots go here. */
-export const SHOTS = path.join(process.env.CI_OUT ?? path.join(SITE, ".."), "web");
+export const SHOTS = path.join(process.env.CI_OUT ?? path.join(SITE, ".."), BACKEND === "webgl2" ? "web" : BACKEND);
 
 const CHROMIUM = process.env.CHROMIUM ?? "/usr/bin/chromium";
 const COMMON = [
@@ -19,6 +21,8 @@ const COMMON = [
 // Mesa's software GL without an X server; and Chromium's own, if that is not there.
 const MESA = ["--use-gl=angle", "--use-angle=gl-egl"];
 const SWIFTSHADER = ["--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"];
+// WebGPU on Chromium's own software GPU; the page itself has to be put together by Mesa's.
+const WEBGPU = ["--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader", "--enable-unsafe-swiftshader"];
 
 const TYPES = {
   ".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml",
@@ -51,7 +55,8 @@ export async function serve(folders) {
 /** Starts Chromium, on Mesa if it can. */
 export async function launch() {
   for (const gl of [MESA, SWIFTSHADER]) {
-    const browser = await chromium.launch({ executablePath: CHROMIUM, args: [...COMMON, ...gl] });
+    const args = [...COMMON, ...gl, ...(BACKEND === "webgpu" ? WEBGPU : [])];
+    const browser = await chromium.launch({ executablePath: CHROMIUM, args });
     const renderer = await rendererOf(browser);
     if (renderer) return { browser, renderer };
     await browser.close();

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import path from "node:path";
 import { after, before, test } from "node:test";
 
-import { SITE, launch, openPage, serve, shoot } from "./browser.js";
+import { BACKEND, SITE, launch, openPage, serve, shoot } from "./browser.js";
 import { countGl } from "./gl_counter.js";
 import { GROUPS, drawn, pickGroup, redrawn, says, showPortrait, updates } from "./page.js";
 import { difference, drawNatively, saveInput } from "./pictures.js";
@@ -12,6 +12,9 @@ import { difference, drawNatively, saveInput } from "./pictures.js";
 /** Allowed between the browser's and the native cartoon, both on software GPUs, in steps of 1/255. */
 const MEAN = 2;
 const MAX = 8;
+
+/** What a test needs WebGL2 for, which a page on WebGPU has not. */
+const WEBGL2 = { skip: BACKEND !== "webgl2" && "it is about WebGL2" };
 
 const PORTRAIT = path.join(SITE, "assets/portraits/kid_2.jpg");
 
@@ -22,7 +25,7 @@ let open;
 before(async () => {
   const launched = await launch();
   browser = launched.browser;
-  console.log(`# ${browser.version()}, ${launched.renderer}`);
+  console.log(`# ${browser.version()}, ${BACKEND}, ${launched.renderer}`);
   server = await serve({ "/": SITE });
   open = (options) => openPage(browser, server.address, options);
 });
@@ -72,7 +75,7 @@ test("every group's cartoon is the native one", async (t) => {
   await finish(page);
 });
 
-test("fifty switches of the group make no program and no texture", async () => {
+test("fifty switches of the group make no program and no texture", WEBGL2, async () => {
   const page = await open({ prepare: countGl });
   await drawn(page);
   await showPortrait(page, "man_1");
@@ -148,7 +151,7 @@ test("a camera's frames are drawn one after another, until it is switched off", 
   await finish(page);
 });
 
-test("a lost graphics context starts the app again, with the same picture", async () => {
+test("a lost graphics context starts the app again, with the same picture", WEBGL2, async () => {
   const page = await open();
   await drawn(page);
   await showPortrait(page, "elderly_1");
@@ -172,7 +175,7 @@ test("a page that was frozen in the background goes on", async () => {
   await finish(page);
 });
 
-test("a device without float targets is told in words, without a blank canvas or a panic", async () => {
+test("a device without float targets is told in words, without a blank canvas or a panic", WEBGL2, async () => {
   const page = await open({
     prepare: () => {
       const { getExtension, getSupportedExtensions } = WebGL2RenderingContext.prototype;
@@ -192,13 +195,20 @@ test("a device without float targets is told in words, without a blank canvas or
   await page.context().close();
 });
 
-test("a browser without WebGL2 is told in words", async () => {
+test("a browser without WebGL2 is told in words", WEBGL2, async () => {
   const page = await open({
     prepare: () => {
       HTMLCanvasElement.prototype.getContext = () => null;
     },
   });
   await says(page, "#curtain-words", "no WebGL2");
+  await finish(page);
+});
+
+test("a browser without WebGPU is told in words", { skip: BACKEND !== "webgpu" && "it is about WebGPU" }, async () => {
+  const page = await open({ prepare: () => delete Navigator.prototype.gpu });
+  await says(page, "#curtain-words", "no WebGPU");
+  await shoot(page, "no_webgpu");
   await finish(page);
 });
 
