@@ -15,7 +15,7 @@ import { makePackages } from "./packages.js";
 // Node.js 18, which is Debian 12's, has no import.meta.dirname.
 const HERE = fileURLToPath(new URL(".", import.meta.url));
 
-const { values: args } = parseArgs({ options: { frames: { type: "string", default: "7" }, rounds: { type: "string", default: "2" } } });
+const { values: args } = parseArgs({ options: { frames: { type: "string", default: "15" }, rounds: { type: "string", default: "3" } } });
 const FRAMES = Number(args.frames);
 const ROUNDS = Number(args.rounds);
 const GROUP = "man";
@@ -48,7 +48,7 @@ const server = await serve({
   "/assets/models/bench/": folder,
 });
 
-console.log(`${browser.version()}, ${renderer}; medians of ${ROUNDS} x ${FRAMES} frames, in turn`);
+console.log(`${browser.version()}, ${renderer}; medians of ${ROUNDS} rounds of ${FRAMES} frames, in turn`);
 try {
   for (const model of await makePackages(folder)) {
     if (model.golden) await checkNetwork(model);
@@ -108,8 +108,8 @@ async function measure(model) {
   for (let round = 0; round < ROUNDS; round += 1) {
     for (const [name, start] of Object.entries(runs)) {
       const result = await start();
-      const known = (results[name] ??= { ...result, times: [], firsts: [] });
-      known.times.push(...result.times);
+      const known = (results[name] ??= { ...result, frames: [], firsts: [] });
+      known.frames.push(result.frame);
       known.firsts.push(result.first);
     }
   }
@@ -150,12 +150,12 @@ function printTable(model, results) {
   const best = (names, pick) => Math.min(...names.map((name) => median(pick(results[name]))));
   console.log(`\n| ${model.name} | frame ms | first ms | programs | draws a frame | textures MiB | steps of 255 off: mean, max |`);
   console.log("|---|---|---|---|---|---|---|");
-  for (const [name, { times, firsts, programs, draws, textureBytes, steps, farthest: most }] of Object.entries(results)) {
-    const cells = [median(times).toFixed(0), median(firsts).toFixed(0), programs, Math.round(draws), mebibytes(textureBytes), `${steps.toFixed(2)}, ${most.toFixed(1)}`];
+  for (const [name, { frames, firsts, programs, draws, textureBytes, steps, farthest: most }] of Object.entries(results)) {
+    const cells = [median(frames).toFixed(0), median(firsts).toFixed(0), programs, Math.round(draws), mebibytes(textureBytes), `${steps.toFixed(2)}, ${most.toFixed(1)}`];
     console.log(`| ${name} | ${cells.join(" | ")} |`);
   }
   const ratio = (pick) => (best(Object.keys(SETTINGS), pick) / best(EXACT, pick)).toFixed(1);
-  console.log(`\n${model.name}: ${ratio(({ times }) => times)} times the best TF.js a frame, ${ratio(({ firsts }) => firsts)} times on the first`);
+  console.log(`\n${model.name}: ${ratio(({ frames }) => frames)} times the best TF.js a frame, ${ratio(({ firsts }) => firsts)} times on the first`);
 }
 
 /** What a visitor downloads. */
