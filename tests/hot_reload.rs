@@ -406,7 +406,7 @@ fn changed_shaders_of_cameras_are_taken_into_use_and_broken_ones_are_not() {
         let captured = |studio: &mut Studio| studio.capture(camera);
         let (photo, capture) = (studio.photo(), studio.capture(camera));
 
-        let overlay = shaders.edit("io/overlay.wgsl", "held(toon) * weight", "held(toon.bgr) * weight");
+        let overlay = shaders.edit("io/overlay.wgsl", "held(toon.rgb) * weight", "held(toon.bgr) * weight");
         until_seen(&mut studio, "the overlay is the one before", &swapped(&photo), view);
         shaders.write("io/overlay.wgsl", &overlay);
         until_seen(&mut studio, "the overlay is not the first again", &photo, view);
