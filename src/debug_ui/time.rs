@@ -65,7 +65,9 @@ pub(super) fn budget(ui: &mut Ui, budget: &CartoonBudget, edits: &mut Vec<Edit>)
         }
         let ms = changed.milliseconds.as_mut();
         milliseconds(ui, ms);
-        ui.checkbox(&mut changed.grows_with_frames, "more in long frames");
+        ui.add_space(6.0);
+        let grows = egui::Checkbox::new(&mut changed.grows_with_frames, "more in long frames");
+        ui.add_enabled(budget.milliseconds.is_some(), grows);
         ui.add_space(6.0);
         let mut limited = changed.passes_per_frame.is_some();
         if ui.checkbox(&mut limited, "").changed() {
