@@ -1,4 +1,5 @@
-// view = mix(view, cartoon turned back and resized * the view's alpha, strength * coverage): blending does the mix.
+// view = mix(view, cartoon turned back and resized * the view's alpha, strength * coverage * min(4 * the cartoon's alpha, 1)):
+// blending does the mix.
 // In: a square cartoon drawn over white, with the alpha of what it was drawn of. Out: colour * weight, and the weight; only pixels around the region are drawn.
 // Defs: SRGB_VIEW, OKLAB_VIEW (what the view's colours are, if not linear).
 #import bevy_toonface::lib::color::encode_srgb
@@ -12,8 +13,8 @@ const LEAST_ALPHA: f32 = 0.25;
 @group(0) @binding(0) var<uniform> region: Region;
 @group(0) @binding(1) var cartoon: texture_2d<f32>;
 
-// The cartoon at a point, in its texels; encoded, and its alpha. The white that the network saw behind what is transparent is taken out
-// again: toon = colour * alpha + 1 - alpha. Else the figure would get a white rim.
+// The cartoon at a point, in its texels; encoded, and its alpha. The white that the network saw behind what is transparent
+// is taken out again: toon = colour * alpha + 1 - alpha. Else the figure would get a white rim.
 fn drawn(center: vec2<f32>, scale: f32) -> vec4<f32> {
     let across = taps(center.x, scale);
     let down = taps(center.y, scale);
