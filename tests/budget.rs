@@ -7,7 +7,10 @@ mod gpu;
 #[path = "common/stage.rs"]
 mod stage;
 
+use std::time::Duration;
+
 use bevy::prelude::*;
+use bevy::time::TimeUpdateStrategy;
 use bevy_toonface::prelude::*;
 use gpu::{Lab, OPEN_NATIVE, OPEN_WEBGL2};
 use stage::{Stage, small_model};
@@ -63,6 +66,27 @@ fn without_timestamps_a_pass_counts_for_a_fixed_time() {
             let budget = CartoonBudget { milliseconds: Some(milliseconds), ..CartoonBudget::UNLIMITED };
             assert_eq!(spread(&mut stage, entity, budget, passes), (steps.div_ceil(passes), steps), "{passes}");
         }
+    });
+}
+
+#[test]
+fn long_frames_take_more_passes_if_the_budget_grows_with_them() {
+    OPEN_WEBGL2.run(|app| {
+        let mut stage = Stage::new(app);
+        let model = stage.model(3, 1);
+        let entity = stage.spawn(&model, "g0", UpdateRate::OnChange);
+        stage.wait(entity);
+        let steps = stage.steps(1) as u64;
+        let usual = stage.app.world().resource::<TimeUpdateStrategy>().clone();
+        // Six times as long as 1/60 s, so that one pass and a bit becomes six.
+        stage.app.insert_resource(TimeUpdateStrategy::ManualDuration(Duration::from_millis(100)));
+        (0..3).for_each(|_| stage.frame());
+        for (grows_with_frames, passes) in [(false, 1), (true, 6)] {
+            let milliseconds = Some(CartoonBudget::UNTIMED_PASS_MS * 1.05);
+            let budget = CartoonBudget { milliseconds, grows_with_frames, ..CartoonBudget::UNLIMITED };
+            assert_eq!(spread(&mut stage, entity, budget, passes), (steps.div_ceil(passes), steps), "{budget:?}");
+        }
+        stage.app.insert_resource(usual);
     });
 }
 

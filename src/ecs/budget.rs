@@ -53,8 +53,10 @@ impl CartoonBudget {
     /// The budget for a frame that takes so long.
     pub(crate) fn in_a_frame_of(self, length: Duration) -> Self {
         let grown = |ms: f32| {
-            let most = Self::MOST * length.as_secs_f32() * 1e3;
-            ms.max((ms * length.div_duration_f32(Self::FRAME)).min(most))
+            let most = ms.max(Self::MOST * length.as_secs_f32() * 1e3);
+            let grown = ms * length.div_duration_f32(Self::FRAME).max(1.0);
+            // NaN stays NaN: no limit, as in a short frame.
+            if grown > most { most } else { grown }
         };
         Self {
             milliseconds: if self.grows_with_frames { self.milliseconds.map(grown) } else { self.milliseconds },
@@ -81,6 +83,7 @@ mod tests {
         };
         assert_eq!([allowed(4.0, 0), allowed(4.0, 7), allowed(4.0, 100), allowed(4.0, 1000)], [4.0, 4.0, 24.0, 240.0]);
         assert_eq!([allowed(12.0, 100), allowed(50.0, 20), allowed(0.0, 100)], [50.0, 50.0, 0.0]);
+        assert!(allowed(f32::NAN, 100).is_nan() && allowed(f32::NAN, 1).is_nan());
     }
 
     #[test]
