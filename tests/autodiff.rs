@@ -109,9 +109,8 @@ fn check_torch(training: &Training, examples: &[BTreeMap<String, Tensor>], torch
 
 #[test]
 fn maxima_logits_and_sums_over_channels_are_pytorchs() {
-    let (model, examples, torch) = torch_attention();
-    let options = TrainingOptions { scope: Scope::Branch, ..TrainingOptions::default() };
-    check_torch(&Training::new(&model, 0, &options).expect("a training"), &examples, &torch, "attention");
+    let (training, examples, torch) = torch_attention();
+    check_torch(&training, &examples, &torch, "attention");
 }
 
 fn lite(branch: &[&str]) -> Generator {
@@ -127,27 +126,24 @@ fn only_what_lies_behind_the_trunk_is_trained_in_scope_output() {
         let mut modules: Vec<String> =
             training.weights.iter().map(|w| w.path.rsplit_once('.').expect("a leaf").0.to_owned()).collect();
         modules.dedup();
-        (modules, training.examples)
+        (modules, training.features().cloned().collect())
     };
     let branch = ["stem", "down1", "cam.conv", "style", "up1", "up2", "merge", "head"];
     let (modules, examples) = names(lite(&branch), Scope::Output);
     assert_eq!(modules, ["up1", "up2", "merge", "head"]);
-    assert_eq!(examples, ["input", "stem.relu", "up1.concat", "target"]);
+    assert_eq!(examples, ["input", "stem.relu", "up1.concat"]);
     let (modules, examples) = names(lite(&branch), Scope::Branch);
     assert_eq!(
         modules,
         ["stem", "down1", "cam.gap", "cam.gmp", "cam.conv", "style.fc1", "style.fc2", "up1", "up2", "merge", "head"]
     );
-    assert_eq!(examples, ["input", "target"]);
+    assert_eq!(examples, ["input"]);
     let (modules, examples) = names(lite(&["stem", "head"]), Scope::Output);
-    assert_eq!(
-        (modules, examples),
-        (vec!["head".to_owned()], vec!["input".into(), "merge.relu".into(), "target".into()])
-    );
+    assert_eq!((modules, examples), (vec!["head".to_owned()], vec!["input".into(), "merge.relu".into()]));
     let (modules, examples) = names(Generator::Paper { base_channels: 4, image_size: 64 }, Scope::Output);
     assert!(modules.iter().all(|m| m.starts_with("hourglass4.") || m == "head"), "{modules:?}");
     let ahead = ["hourglass4.skip1.conv1.relu", "hourglass4.pool1", "hourglass4.down1.conv1.relu"];
-    assert_eq!(examples, [&["input", "hourglass3"], &ahead[..], &["target"]].concat(), "what comes before a weight");
+    assert_eq!(examples, [&["input", "hourglass3"], &ahead[..]].concat(), "what comes before a weight");
 }
 
 #[test]

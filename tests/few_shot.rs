@@ -13,10 +13,11 @@ use std::sync::Arc;
 use bevy::asset::RenderAssetUsages;
 use bevy::prelude::*;
 use bevy::render::render_resource::{Extent3d, TextureDimension, TextureFormat};
-use bevy_toonface::ecs::CartoonTensors;
+use bevy_toonface::ecs::{CartoonTensors, TrainingRequest};
 use bevy_toonface::few_shot::{FewShotEvent, FewShotProgress, Scope};
 use bevy_toonface::model::{Generator, GraphBuilder, Model, Op, Owner, Tensor};
 use bevy_toonface::prelude::*;
+use common::reference::evaluate;
 use common::{Random, manifest, random_model};
 use gpu::headless::run_until;
 use gpu::{EIGHT_PLANES, LIMIT, WEBGL2, add_model, read_tensors, spawn_picture};
@@ -166,6 +167,41 @@ fn a_new_style_is_learned_and_nothing_else_changes() {
         let last = held_out(app, &handle, "robot");
         println!("held-out L1 {first:.3} -> {last:.3}; loss {:.3} -> {:.3}", losses[0], losses[STEPS - 1]);
         assert!(last <= (1.0 - MARGIN) * first, "{first} -> {last}");
+    });
+}
+
+/// Left and right swapped.
+fn mirror(tensor: &Tensor) -> Vec<f32> {
+    tensor.data.chunks_exact(SIDE).flat_map(|row| row.iter().rev().copied()).collect()
+}
+
+#[test]
+fn pairs_are_learned_from_as_they_are_and_as_in_a_mirror() {
+    EIGHT_PLANES.run(|app| {
+        let handle = add_model(app, model());
+        let session = session(&handle, "twice", pairs(app, 2));
+        let entity = app.world_mut().spawn(session).id();
+        let examples = run_until(app, LIMIT, |world| Some(world.get::<TrainingRequest>(entity)?.examples.clone()));
+        let examples = examples.expect("examples");
+        assert_eq!(examples.len(), 4);
+        let model = known(app, &handle);
+        for (plain, mirrored) in examples.iter().zip(&examples[2..]) {
+            for name in ["input", "target"] {
+                assert_eq!(mirrored[name].data, mirror(&plain[name]), "{name}");
+            }
+            let expected = evaluate(&model.graph, &model.weights, 0, &mirrored["input"]);
+            for (name, tensor) in
+                mirrored.iter().filter(|(name, _)| !["target", "line_weight"].contains(&name.as_str()))
+            {
+                let off = tensor.data.iter().zip(&expected.nodes[name].data).map(|(a, b)| (a - b).abs());
+                let off = off.fold(0.0, f32::max);
+                println!("{name}: {off:.1e}");
+                assert!(off <= 1e-4, "{name}, of a mirrored photograph: {off:.1e} off");
+            }
+            let mean = mirrored["line_weight"].data.iter().sum::<f32>() / (3 * SIDE * SIDE) as f32;
+            assert!((mean - 1.0).abs() < 1e-4, "{mean}");
+        }
+        app.world_mut().despawn(entity);
     });
 }
 

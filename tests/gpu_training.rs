@@ -156,9 +156,8 @@ fn gradients_of_maxima_logits_and_sums_over_channels() {
 
 #[test]
 fn gradients_of_maxima_logits_and_sums_over_channels_are_pytorchs() {
-    let (model, examples, torch) = common::training::torch_attention();
-    let options = TrainingOptions { scope: Scope::Branch, ..TrainingOptions::default() };
-    let training = Arc::new(Training::new(&model, 0, &options).expect("a training"));
+    let (training, examples, torch) = common::training::torch_attention();
+    let training = Arc::new(training);
     let wide = |path: &str| torch.gradient.tensors[path].data.iter().copied().map(f64::from).collect::<Vec<_>>();
     let gradient: Vec<f64> = training.weights.iter().flat_map(|weight| wide(&weight.path)).collect();
     for lab in [&EIGHT_PLANES, &WEBGL2, &RGBA] {

@@ -29,9 +29,12 @@ pub struct Args {
     /// Which weights are trained: those behind the trunk, or the whole branch.
     #[arg(long, value_enum, default_value_t = ScopeArg::Output)]
     pub scope: ScopeArg,
-    /// Pairs in a step.
+    /// Examples in a step.
     #[arg(long, default_value_t = 4)]
     pub batch: usize,
+    /// Learn from the pairs as they are only, not as in a mirror, too: for letters and the like.
+    #[arg(long)]
+    pub no_mirror: bool,
     /// Step size of Adam.
     #[arg(long, default_value_t = TrainingOptions::default().learning_rate)]
     pub learning_rate: f32,

@@ -27,6 +27,7 @@ pub struct Settings {
     pub steps: usize,
     pub learning_rate: f32,
     pub batch: usize,
+    pub mirror: bool,
     /// GPU time that training may take of a frame; `None` leaves the budget alone.
     pub milliseconds: Option<f32>,
     /// Folder of the package that the group is saved in.
@@ -42,6 +43,7 @@ impl Settings {
             steps: args.steps,
             learning_rate: args.learning_rate,
             batch: args.batch,
+            mirror: !args.no_mirror,
             milliseconds: args.shot.is_none().then_some(MILLISECONDS),
             folder: "my_cartoons".into(),
         }
@@ -150,10 +152,11 @@ fn act(
 }
 
 fn session(settings: &Settings, inbox: &Inbox) -> FewShotSession {
-    let Settings { scope, steps, learning_rate, batch, .. } = *settings;
+    let Settings { scope, steps, learning_rate, batch, mirror, .. } = *settings;
     FewShotSession {
         options: TrainingOptions { scope, steps, learning_rate, ..default() },
         batch,
+        mirror,
         ..FewShotSession::new(&settings.base, &settings.name, inbox.pairs())
     }
 }

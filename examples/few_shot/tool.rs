@@ -88,6 +88,7 @@ fn learn(
     session.options =
         TrainingOptions { scope: args.scope.into(), steps: args.steps, learning_rate: args.learning_rate, ..default() };
     session.batch = args.batch;
+    session.mirror = !args.no_mirror;
     let entity = app.world_mut().spawn(session).id();
     let (mut shown, started) = (0, Instant::now());
     loop {

@@ -22,7 +22,10 @@ pub struct FewShotSession {
     pub pairs: Vec<FewShotPair>,
     /// Scope, steps, step size and loss.
     pub options: TrainingOptions,
-    /// Pairs in a step. Default 4; more than there are count as all.
+    /// Whether each pair is learned from as it is and as in a mirror: twice the examples, for a second look at the
+    /// pictures before it starts. Default `true`; not for drawings with letters or a beauty spot.
+    pub mirror: bool,
+    /// Examples in a step. Default 4; more than there are count as all.
     pub batch: usize,
     /// Run (the default), stand still, stop early, or give up. Change it whenever you like.
     pub control: FewShotControl,
@@ -37,6 +40,7 @@ impl FewShotSession {
             name: name.into(),
             pairs: pairs.into_iter().collect(),
             options: TrainingOptions::default(),
+            mirror: true,
             batch: 4,
             control: FewShotControl::Run,
         }
@@ -122,7 +126,7 @@ pub struct FewShotProgress {
     pub step: usize,
     /// Steps in all.
     pub steps: usize,
-    /// The loss of each step's pairs: L1 of the values in -1..1, plus that of the lines.
+    /// The loss of each step's pairs: L1 of the values in -1..1, where lines count more, plus that of the edges.
     pub losses: Vec<f32>,
     /// The cartoon of one of the pairs as it was a few steps ago, `S` x `S` pixels; brought up to date every 25 steps.
     /// The default handle until there is one.

@@ -17,19 +17,25 @@ use crate::model::{Model, ModelError, Tensor};
 /// The name of the picture among the tensors that are read back.
 const INPUT: &str = "input";
 
-/// The entities whose cartoons are tapped, in the order of the pairs: photographs, then cartoons.
+/// The entities whose cartoons are tapped.
 #[derive(Component, Debug, Clone)]
 pub(super) struct Features {
+    /// The model with the nodes that are tapped as outputs.
+    model: Handle<CartoonModel>,
+    group: String,
+    /// Names of the nodes, `input` first.
+    taps: Vec<String>,
     photos: Vec<Entity>,
+    /// None once the cartoons are known.
     cartoons: Vec<Entity>,
+    /// What there is already, when mirrored photographs are tapped.
+    known: Examples,
 }
 
 /// Whoever had features has no need of the helpers any more.
 pub(super) fn clean_up(removed: On<Remove, Features>, features: Query<&Features>, mut commands: Commands) {
     let Ok(features) = features.get(removed.entity) else { return };
-    for helper in features.photos.iter().chain(&features.cartoons) {
-        commands.entity(*helper).try_despawn();
-    }
+    features.despawn(&mut commands);
 }
 
 /// Whether all pictures are there.
@@ -74,52 +80,98 @@ pub(super) fn spawn(
     models: &mut Assets<CartoonModel>,
     commands: &mut Commands,
 ) -> Result<Features, ModelError> {
-    let taps: Vec<String> = training.examples.iter().filter(|name| *name != TARGET).cloned().collect();
+    let taps: Vec<String> = training.features().cloned().collect();
     let graph = model.graph.with_outputs(taps.iter().filter(|name| *name != INPUT).map(String::as_str))?;
     let tapped = Model { graph, ..model.clone() };
-    let handle = models.add(CartoonModel { model: Arc::new(tapped) });
-    let mut helper = |picture: &Handle<Image>, names: Vec<String>| {
-        let cartoon = Cartoon { model: Some(handle.clone()), update: UpdateRate::Once, ..default() };
-        let source = CartoonSource::Image(picture.clone());
-        commands.spawn((source, cartoon, CartoonTaps { names }, CartoonGroup::new(group))).id()
-    };
-    let photos = pairs.iter().map(|pair| helper(&pair.photo, taps.clone())).collect();
-    let cartoons = pairs.iter().map(|pair| helper(&pair.cartoon, vec![INPUT.to_owned()])).collect();
-    Ok(Features { photos, cartoons })
+    let model = models.add(CartoonModel { model: Arc::new(tapped) });
+    let (photos, cartoons, known) = <(Vec<_>, Vec<_>, Examples)>::default();
+    let mut features = Features { model, group: group.to_owned(), taps, photos, cartoons, known };
+    for FewShotPair { photo, cartoon } in pairs {
+        let [photo, cartoon] = [photo, cartoon].map(|image| CartoonSource::Image(image.clone()));
+        features.photos.push(features.helper(photo, &features.taps, commands));
+        features.cartoons.push(features.helper(cartoon, &[INPUT.to_owned()], commands));
+    }
+    Ok(features)
 }
 
 /// Tensors by name, for each example.
 pub(super) type Examples = Vec<BTreeMap<String, Tensor>>;
 
-/// The tensors of all examples, once they have been read back.
-///
-/// # Errors
-/// The error of the first helper that has one, or of the first with a tensor that is not finite.
-pub(super) fn collect(
-    features: &Features,
-    helpers: &Query<(&CartoonStatus, Option<&CartoonTensors>)>,
-) -> Result<Option<Examples>, FewShotError> {
-    let mut examples = Vec::new();
-    for (pair, (photo, cartoon)) in features.photos.iter().zip(&features.cartoons).enumerate() {
-        let mut example = BTreeMap::new();
-        for (entity, is_target) in [(photo, false), (cartoon, true)] {
-            let Ok((status, tensors)) = helpers.get(*entity) else { return Ok(None) };
-            if let Some(error) = status.error() {
-                return Err(FewShotError::Picture { pair, error: error.clone() });
-            }
-            let Some(CartoonTensors(tensors)) = tensors else { return Ok(None) };
-            let spoiled = |(_, tensor): &&(String, Tensor)| !tensor.data.iter().all(|value| value.is_finite());
-            if let Some((name, _)) = tensors.iter().find(spoiled) {
-                return Err(FewShotError::NotFinite { pair, layer: name.clone() });
-            }
-            if is_target {
-                let input = tensors.iter().find(|(name, _)| name == INPUT);
-                example.extend(input.map(|(_, tensor)| (TARGET.to_owned(), tensor.clone())));
-            } else {
-                example.extend(tensors.iter().cloned());
-            }
-        }
-        examples.push(example);
+type Helpers<'w, 's> = Query<'w, 's, (&'static CartoonStatus, Option<&'static CartoonTensors>)>;
+
+impl Features {
+    fn helper(&self, source: CartoonSource, taps: &[String], commands: &mut Commands) -> Entity {
+        let cartoon = Cartoon { model: Some(self.model.clone()), update: UpdateRate::Once, ..default() };
+        let taps = CartoonTaps { names: taps.to_vec() };
+        commands.spawn((source, cartoon, taps, CartoonGroup::new(&self.group))).id()
     }
-    Ok(Some(examples))
+
+    fn despawn(&self, commands: &mut Commands) {
+        for helper in self.photos.iter().chain(&self.cartoons) {
+            commands.entity(*helper).try_despawn();
+        }
+    }
+
+    /// Whether mirrored photographs are still to be tapped.
+    pub(super) fn are_plain(&self) -> bool {
+        self.known.is_empty()
+    }
+
+    /// The examples as in a mirror. What the network makes of mirrored photographs is not the mirror image of what it
+    /// makes of them, so it has to be tapped, too.
+    pub(super) fn mirrored(&self, known: Examples, commands: &mut Commands) -> Self {
+        self.despawn(commands);
+        let mirrored = Self { photos: Vec::new(), cartoons: Vec::new(), known, ..self.clone() };
+        let photos = mirrored.known.iter().map(|example| {
+            let source =
+                example.get(INPUT).map_or(CartoonSource::None, |photo| CartoonSource::Tensor(mirror(photo).into()));
+            mirrored.helper(source, &mirrored.taps, commands)
+        });
+        let photos = photos.collect();
+        Self { photos, ..mirrored }
+    }
+
+    /// The tensors of all examples, once they have been read back: mirrored ones after those they are mirrored from.
+    ///
+    /// # Errors
+    /// The error of the first helper that has one, or of the first with a tensor that is not finite.
+    pub(super) fn collect(&self, helpers: &Helpers) -> Result<Option<Examples>, FewShotError> {
+        let mut examples = self.known.clone();
+        for (pair, photo) in self.photos.iter().enumerate() {
+            let Some(tensors) = read(helpers, *photo, pair)? else { return Ok(None) };
+            let mut example: BTreeMap<_, _> = tensors.iter().cloned().collect();
+            let target = match self.cartoons.get(pair) {
+                Some(cartoon) => {
+                    let Some(tensors) = read(helpers, *cartoon, pair)? else { return Ok(None) };
+                    tensors.iter().find(|(name, _)| name == INPUT).map(|(_, tensor)| tensor.clone())
+                }
+                None => self.known[pair].get(TARGET).map(mirror),
+            };
+            example.extend(target.map(|target| (TARGET.to_owned(), target)));
+            examples.push(example);
+        }
+        Ok(Some(examples))
+    }
+}
+
+/// What a helper has read back.
+fn read<'a>(helpers: &'a Helpers, helper: Entity, pair: usize) -> Result<Option<&'a [(String, Tensor)]>, FewShotError> {
+    let Ok((status, tensors)) = helpers.get(helper) else { return Ok(None) };
+    if let Some(error) = status.error() {
+        return Err(FewShotError::Picture { pair, error: error.clone() });
+    }
+    let Some(CartoonTensors(tensors)) = tensors else { return Ok(None) };
+    let spoiled = |(_, tensor): &&(String, Tensor)| !tensor.data.iter().all(|value| value.is_finite());
+    match tensors.iter().find(spoiled) {
+        Some((name, _)) => Err(FewShotError::NotFinite { pair, layer: name.clone() }),
+        None => Ok(Some(tensors)),
+    }
+}
+
+/// `[.., W]` with left and right swapped.
+pub(super) fn mirror(tensor: &Tensor) -> Tensor {
+    let mut mirrored = tensor.clone();
+    let width = tensor.dims.last().copied().unwrap_or(1).max(1);
+    mirrored.data.chunks_exact_mut(width).for_each(<[f32]>::reverse);
+    mirrored
 }

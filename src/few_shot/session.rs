@@ -92,8 +92,13 @@ impl Desk<'_, '_> {
         match (&session.work, session.features, &session.trained) {
             (None, ..) => self.begin(session),
             (Some(_), Some(features), _) => {
-                let Some(examples) = features::collect(features, &self.helpers)? else { return Ok(()) };
-                self.train(session, examples);
+                let Some(examples) = features.collect(&self.helpers)? else { return Ok(()) };
+                if session.session.mirror && features.are_plain() {
+                    let mirrored = features.mirrored(examples, &mut self.commands);
+                    self.commands.entity(session.entity).try_insert(mirrored);
+                } else {
+                    self.train(session, examples);
+                }
                 Ok(())
             }
             (Some(_), None, Some(_)) => self.watch(session),
@@ -144,8 +149,9 @@ impl Desk<'_, '_> {
     }
 
     /// All examples are there: off it goes.
-    fn train(&mut self, session: &mut SessionQueryItem, examples: features::Examples) {
+    fn train(&mut self, session: &mut SessionQueryItem, mut examples: features::Examples) {
         let Some(work) = &session.work else { return };
+        examples.iter_mut().for_each(|example| work.training.complete(example));
         let request = TrainingRequest {
             training: work.training.clone(),
             batch: session.session.batch.clamp(1, examples.len()),
@@ -187,7 +193,7 @@ impl Desk<'_, '_> {
         let taps = trained.taps.as_ref().filter(|(step, _)| spoiled.is_none_or(|spoiled| *step < spoiled));
         let news = taps.filter(|(step, _)| work.good.as_ref().is_none_or(|(known, _)| known < step));
         if let Some((step, taps)) = news
-            && !look(work, &mut session.progress, request, &mut self.images, (*step, taps))
+            && !look(work, &mut session.progress, request, &mut self.images, session.session.pairs.len(), (*step, taps))
         {
             return Err(self.diverged(session.entity, session.session, work, *step));
         }
@@ -252,12 +258,13 @@ fn make(model: &Model, session: &FewShotSession, work: &Work) -> Result<FewShotR
     Ok(FewShotResult { name: session.name.clone(), step, branch })
 }
 
-/// Takes weights over, and shows the cartoon that comes with them; `false` if they are none of a network that works.
+/// Takes weights over, and shows the cartoon that comes with them, of the right way round; `false` if they are none of a network that works.
 fn look(
     work: &mut Work,
     progress: &mut FewShotProgress,
     request: &TrainingRequest,
     images: &mut Assets<Image>,
+    pairs: usize,
     (step, taps): (usize, &[(String, Tensor)]),
 ) -> bool {
     let tap = |name: &str| taps.iter().find(|(n, _)| n == name).map(|(_, tensor)| tensor);
@@ -268,8 +275,10 @@ fn look(
     work.good = Some((step, weights.data.clone()));
     if let Some(cartoon) = tap("cartoon") {
         let picker = Picker { count: request.examples.len(), batch: request.batch };
-        progress.preview_pair = picker.pick(step.saturating_sub(1)).first().copied().unwrap_or(0);
-        show(&mut progress.preview, cartoon, images);
+        let example = picker.pick(step.saturating_sub(1)).first().copied().unwrap_or(0);
+        progress.preview_pair = example % pairs;
+        let mirrored = (example >= pairs).then(|| features::mirror(cartoon));
+        show(&mut progress.preview, mirrored.as_ref().unwrap_or(cartoon), images);
     }
     true
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use bevy_toonface::model::autodiff::{TARGET, Training};
+use bevy_toonface::model::autodiff::{Scope, TARGET, Training, TrainingOptions};
 use bevy_toonface::model::{GraphBuilder, Model, NodeId, Op, Owner, ParamId, Tensor, TensorFile};
 
 use super::reference::{Given, evaluate};
@@ -192,19 +192,23 @@ pub fn attentions() -> Vec<Model> {
     vec![attention([6, 7]), attention([19, 23])]
 }
 
-/// [`attention`] with PyTorch's weights and examples: the model, its training, both examples, and what PyTorch makes of them.
-pub fn torch_attention() -> (Model, Vec<BTreeMap<String, Tensor>>, Torch) {
+/// [`attention`] with PyTorch's weights and examples: the training of all its weights, both examples, and what PyTorch
+/// makes of them.
+pub fn torch_attention() -> (Training, Vec<BTreeMap<String, Tensor>>, Torch) {
     let mut torch = torch("attention");
     let examples = (0..2).map(|k| {
         let mut take = |name: &str| torch.after.tensors.remove(&format!("{name}{k}")).expect("an example");
         [("input".to_owned(), take("photo")), (TARGET.to_owned(), take("target"))].into_iter().collect()
     });
-    let examples = examples.collect();
+    let mut examples: Vec<BTreeMap<String, Tensor>> = examples.collect();
     let mut model = attention([9, 11]);
     for (path, weight) in &mut model.weights.branches[0].tensors {
         *weight = torch.after.tensors.remove(&format!("before.{path}")).expect("a weight");
     }
-    (model, examples, torch)
+    let options = TrainingOptions { scope: Scope::Branch, ..TrainingOptions::default() };
+    let training = Training::new(&model, 0, &options).expect("a training");
+    examples.iter_mut().for_each(|example| training.complete(example));
+    (training, examples, torch)
 }
 
 /// So many random examples.
@@ -216,7 +220,9 @@ pub fn examples(training: &Training, count: usize, seed: u64) -> Vec<BTreeMap<St
             let shape = graph.nodes().iter().find(|node| node.name == *name).expect("an example").shape;
             (name.clone(), random.tensor(&[shape.channels, shape.height, shape.width], -1.0, 1.0))
         });
-        leaves.collect()
+        let mut example = leaves.collect();
+        training.complete(&mut example);
+        example
     };
     (0..count).map(|_| example()).collect()
 }
@@ -235,11 +241,11 @@ pub fn given(training: &Training, examples: &[&BTreeMap<String, Tensor>]) -> Giv
 pub fn fixture_examples(training: &Training, model: &Model, photos: [Tensor; 2]) -> Vec<BTreeMap<String, Tensor>> {
     let example = |(target, photo): (usize, Tensor)| {
         let values = evaluate(&model.graph, &model.weights, 0, &photo);
-        let tensor = |name: &String| match name.as_str() {
-            TARGET => waves(target),
-            name => values.nodes[name].clone(),
-        };
-        training.examples.iter().map(|name| (name.clone(), tensor(name))).collect()
+        let mut example: BTreeMap<String, Tensor> =
+            training.features().map(|name| (name.clone(), values.nodes[name].clone())).collect();
+        example.insert(TARGET.to_owned(), waves(target));
+        training.complete(&mut example);
+        example
     };
     photos.into_iter().enumerate().map(example).collect()
 }

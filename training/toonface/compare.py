@@ -19,16 +19,14 @@ from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from . import config, package, scores
 from .data import Pairs, read_pairs, to_floats
 from .discriminator import Discriminator
 from .evaluate import draw
 from .groups import CAM_ROWS, Generator, State
-from .losses import edge_loss
 from .sheet import write_sheet
-from .steps import OUTPUT
+from .steps import OUTPUT, game_loss
 from .trainer import Trainer
 
 BATCH, RATE, SEED = 4, 1e-3, 1  # as in the game
@@ -72,7 +70,7 @@ def rate(step: int, steps: int) -> float:
 
 
 def in_the_game(case: Case, scope: str, adversarial: float) -> Generator:
-    """L1 and the edges' L1 with Adam on the branch, the trunk frozen: what `FewShotSession` does, in f32."""
+    """Adam on the branch, with pairs as they are and mirrored, the trunk frozen: what `FewShotSession` does, in f32."""
     torch.manual_seed(SEED)
     generator = generator_of(case, 1)
     modules = OUTPUT["lite"] if scope == "output" else ()
@@ -84,7 +82,7 @@ def in_the_game(case: Case, scope: str, adversarial: float) -> Generator:
     optimiser = torch.optim.Adam(weights)
     judge = Discriminator(WIDTH, LEVELS, 1)
     judge_optimiser = torch.optim.Adam(judge.parameters(), betas=(0.5, 0.999))
-    photo, cartoon = to_floats(case.pairs.photo), to_floats(case.pairs.cartoon)
+    photo, cartoon = (torch.cat((x, x.flip(3))) for x in map(to_floats, case.pairs[:2]))
     order = torch.empty(0, dtype=torch.long)
     for step in range(case.steps):
         if len(order) < BATCH:
@@ -92,7 +90,7 @@ def in_the_game(case: Case, scope: str, adversarial: float) -> Generator:
         picked, order = order[:BATCH], order[BATCH:]
         target = cartoon[picked]
         picture = generator(photo[picked], (0,)).picture
-        loss = F.l1_loss(picture, target) + edge_loss(picture, target)
+        loss = game_loss(picture, target)
         if adversarial:
             loss = loss + adversarial * (judge(picture).patch - 1).square().mean()
         optimiser.param_groups[0]["lr"] = rate(step, case.steps)

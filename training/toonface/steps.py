@@ -2,7 +2,7 @@
 
     python -m toonface.steps --fixtures ../tests/fixtures
 
-Two examples (photographs: waves for Lite, the inputs of two groups' fixtures for Paper; targets: waves), loss L1 + L1 of the gradients, one step
+Two examples (photographs: waves for Lite, the inputs of two groups' fixtures for Paper; targets: waves), the game's loss, one step
 of Adam (0.9, 0.999) with learning rate 1e-3 on group 0, all in f64. Writes few_shot/{lite,paper}_{output,branch}.safetensors: `loss`
 [1], and every tensor of the branch that was trained, as it is after the step, and its gradient as `gradient.NAME`, under
 the names of the package (Lite) or of published checkpoints (Paper). And few_shot/attention.safetensors: the gradients of a small
@@ -24,9 +24,11 @@ from torch.nn import functional as F
 from . import config, package
 from .groups import CAM_ROWS, Generator
 from .layers import average, mixed_norm, upsample
-from .losses import edge_loss
+from .losses import edge_loss, line_weight, pixel_loss
 from .paper import from_official, to_official
 
+# Defaults of TrainingOptions in src/model/autodiff/training.rs.
+LINE, INK, EDGE = 4.0, 6.0, 2.0
 # Modules behind the trunk.
 OUTPUT = {"lite": ("up1", "up2", "merge", "head"), "paper": ("hourglass4", "head")}
 
@@ -52,6 +54,11 @@ def paper_names(generator: Generator) -> Dict[str, Tensor]:
     return to_official(generator)
 
 
+def game_loss(picture: Tensor, target: Tensor) -> Tensor:
+    """L1, where lines count more, and the edges' L1: what a `FewShotSession` minimises."""
+    return pixel_loss(picture, target, line_weight(target, LINE, INK)) + EDGE * edge_loss(picture, target)
+
+
 def step(generator: Generator, modules: Sequence[str], photo: Tensor, target: Tensor) -> float:
     """One step on the weights of group 0 in these modules, or in the whole branch if none is named; the loss before."""
 
@@ -63,7 +70,7 @@ def step(generator: Generator, modules: Sequence[str], photo: Tensor, target: Te
     weights = [weight for name, weight in generator.named_parameters() if trained(name)]
     optimiser = torch.optim.Adam(weights, lr=1e-3)
     picture = generator(photo, (0,)).picture
-    loss = F.l1_loss(picture, target) + edge_loss(picture, target)
+    loss = game_loss(picture, target)
     optimiser.zero_grad()
     loss.backward()
     optimiser.step()
@@ -117,7 +124,7 @@ def attention_fixture() -> Dict[str, Tensor]:
     weights = {name: value.double().requires_grad_() for name, value in before.items()}
     photo, target = (2 * torch.rand(2, 3, side, side + 2 * (side // 9), generator=random) - 1 for side in (9, 18))
     picture = attention(photo.double(), weights)
-    loss = F.l1_loss(picture, target.double()) + edge_loss(picture, target.double())
+    loss = game_loss(picture, target.double())
     loss.backward()
     result = {f"before.{name}": value for name, value in before.items()}
     result.update({f"gradient.{name}": value.grad for name, value in weights.items() if value.grad is not None})

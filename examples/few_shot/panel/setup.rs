@@ -119,8 +119,9 @@ fn settings(ui: &mut Ui, view: &View, settings: &mut Settings) {
     row(ui, "step size", |ui| {
         let size = &mut settings.learning_rate;
         ui.add(DragValue::new(size).range(1e-5..=1e-1).speed(2e-5).max_decimals(5));
-        ui.label(weak("pairs in a step"));
+        ui.label(weak("batch"));
         ui.add(DragValue::new(&mut settings.batch).range(1..=16).speed(0.05));
+        ui.checkbox(&mut settings.mirror, "mirrored, too");
     });
 }
 

@@ -4,6 +4,7 @@
 //! that plans and runs the generator.
 
 mod infer;
+mod line_weight;
 mod op;
 mod reverse;
 mod training;
