@@ -4,6 +4,7 @@ Set $TOONFACE_STYLIZE to the command of the plugin's `stylize` example for the l
 `cargo run --release --all-features --example stylize --`. With $TOONFACE_PACK set the pairs are rendered, else random.
 """
 
+import json
 import os
 import shlex
 import subprocess
@@ -70,8 +71,9 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
         photos = ("--photos", data / "heldout/woman/photo")
         run("toonface.train", "--config", folder / f"stage{stage}.toml", "--data", data, "--out", folder / f"run{stage}",
             *photos, *more)
+    plugin = ("--plugin", os.environ["TOONFACE_STYLIZE"]) if os.environ.get("TOONFACE_STYLIZE") else ()
     run("toonface.evaluate", "--checkpoint", folder / "run2/last.pt", "--before", folder / "run1/last.pt",
-        "--data", data, "--json", folder / "scores.json", "--sheet", folder / "scores.png")
+        "--data", data, "--json", folder / "scores.json", "--sheet", folder / "scores.png", *plugin)
     run("toonface.export", "--checkpoint", folder / "run2/last.pt", "--scores", folder / "scores.json",
         "--out", folder / "package", "--half", "--reference", folder / "reference")
     return folder / "package"
@@ -82,6 +84,18 @@ def test_the_package_is_whole(package: Path) -> None:
     assert names == {"CARD.md", "toon.cartoon.ron", "trunk.safetensors", "woman.safetensors", "man.safetensors"}
     card = (package / "CARD.md").read_text()
     assert "| man | this model, f16 |" in card and "--photos PHOTOS" in card
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_the_plugin_scores_as_torch_does(package: Path, group: str) -> None:
+    rows = json.loads((package.parent / "scores.json").read_text())["scores"]
+    by = {row["drawn_by"]: row for row in rows if row["group"] == group}
+    if "this model, by the plugin" not in by:
+        pytest.skip("$TOONFACE_STYLIZE is not set: no plugin to compare with")
+    ours, theirs = by["this model, by the plugin"], by["this model, f16"]
+    assert abs(ours["l1"] - theirs["l1"]) <= 1 / 255, (ours, theirs)
+    assert abs(ours["ssim"] - theirs["ssim"]) <= 0.01, (ours, theirs)
+    assert ours["l1"] != by["photograph"]["l1"]
 
 
 @pytest.mark.parametrize("group", range(len(GROUPS)))

@@ -2,11 +2,12 @@
 
     python -m toonface.evaluate --checkpoint RUN2/last.pt --before RUN1/last.pt --data DATA --features RUN/features.pt
         [--json scores.json] [--sheet scores.png] [--package ../assets/models/toon]
+        [--plugin "cargo run --release --all-features --example stylize --"]
     python -m toonface.evaluate --checkpoint RUN2/last.pt --photos DIR --group man --sheet look.png
 
 The rows are: the photograph itself, the base branch before stage 2 (`--before`), an older package (`--package`), the
-checkpoint, and the checkpoint rounded to f16 as a package stores it. The second form only draws photographs that have
-no cartoon. Rank-1 and KID compare features of the network of `features.py`.
+checkpoint, the checkpoint rounded to f16 as a package stores it, and that as the plugin draws it (`--plugin`). The second
+form only draws photographs that have no cartoon. Rank-1 and KID compare features of the network of `features.py`.
 """
 
 from __future__ import annotations
@@ -22,11 +23,12 @@ from torch import Tensor
 from . import checkpoint, features, package, scores
 from .data import Pairs, pictures_in, read_pairs, read_picture, to_floats
 from .groups import Generator
+from .plugin import Plugin
 from .sheet import write_sheet
 
 BATCH, SHOWN = 8, 10
 AGES = ((0, 18), (18, 40), (40, 60), (60, 120))
-THIS, HALF = "this model", "this model, f16"
+THIS, HALF, BY_PLUGIN = "this model", "this model, f16", "this model, by the plugin"
 
 
 def draw(generator: Generator, photo: Tensor, group: int) -> Tensor:
@@ -114,12 +116,16 @@ def score(arguments: argparse.Namespace) -> None:
     size = saved.config.model.image_size
     models = models_of(arguments, saved)
     network = features.load(arguments.features) if arguments.features else None
+    groups = saved.config.data.groups
+    plugin = Plugin(arguments.plugin, saved.generator, saved.config.model, groups) if arguments.plugin else None
     rows, pictures, errors, people = [], [], [], []
-    for index, group in enumerate(saved.config.data.groups):
+    for index, group in enumerate(groups):
         folder = arguments.data / saved.config.data.heldout / group
         pairs = read_pairs(folder, size)
         photo, cartoon = to_floats(pairs.photo), to_floats(pairs.cartoon)
         drawn = {"photograph": photo, **{name: draw(model, photo, index) for name, model in models.items()}}
+        if plugin:
+            drawn[BY_PLUGIN] = plugin.draw(photo, index)
         for name, picture in drawn.items():
             rows.append({"group": group, "drawn_by": name, "pairs": len(photo), **measure(picture, cartoon, network)})
         errors.append(scores.l1(drawn[THIS], cartoon))
@@ -158,6 +164,7 @@ def main() -> None:
     source.add_argument("--photos", type=Path, help="folder of photographs without cartoons, with --sheet")
     parser.add_argument("--before", type=Path, help="with --data: checkpoint before stage 2")
     parser.add_argument("--package", type=Path, help="with --data: a package to compare with")
+    parser.add_argument("--plugin", metavar="COMMAND", help="with --data: what starts the plugin's example `stylize`")
     parser.add_argument("--features", type=Path, help="with --data: network for rank-1 and KID (toonface.features)")
     parser.add_argument("--json", type=Path, help="with --data: write the scores for CARD.md")
     parser.add_argument("--group", default="all", help="with --photos: branch to draw with")

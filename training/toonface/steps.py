@@ -2,12 +2,12 @@
 
     python -m toonface.steps --fixtures ../tests/fixtures
 
-Two examples (photographs: waves for Lite, the inputs of two groups' fixtures for Paper; targets: waves), the game's loss, one step
-of Adam (0.9, 0.999) with learning rate 1e-3 on group 0, all in f64. Writes few_shot/{lite,paper}_{output,branch}.safetensors: `loss`
-[1], and every tensor of the branch that was trained, as it is after the step, and its gradient as `gradient.NAME`, under
-the names of the package (Lite) or of published checkpoints (Paper). And few_shot/attention.safetensors: the gradients of a small
-network of global maxima, CAM logits and a sum over channels, none of which is on the way of the loss of a generator, with its
-weights (`before.NAME`) and examples.
+Two examples (photographs: waves for Lite, the inputs of two groups' fixtures for Paper; targets: waves), the game's
+loss, one step of Adam (0.9, 0.999) with learning rate 1e-3 on group 0, all in f64. Writes
+few_shot/{lite,paper}_{output,branch}.safetensors: `loss` [1], and every tensor of the branch that was trained, as it is
+after the step, and its gradient as `gradient.NAME`, under the names of the package (Lite) or of published checkpoints
+(Paper). And few_shot/attention.safetensors: the gradients of a small network of global maxima, CAM logits and a sum over
+channels, none of which is on the way of the loss of a generator, with its weights (`before.NAME`) and examples.
 """
 
 from __future__ import annotations
