@@ -23,7 +23,8 @@ pub struct FewShotSession {
     /// Scope, steps, step size and loss.
     pub options: TrainingOptions,
     /// Whether each pair is learned from as it is and as in a mirror: twice the examples, for a second look at the
-    /// pictures before it starts. Default `true`; not for drawings with letters or a beauty spot.
+    /// pictures before it starts and twice the memory that they take. Default `true`; not for drawings with letters or a
+    /// beauty spot.
     pub mirror: bool,
     /// Examples in a step. Default 4; more than there are count as all.
     pub batch: usize,

@@ -8,6 +8,7 @@ import numpy as np
 from .camera import look_at, orthographic
 
 SKY_LIGHTS = 8
+SIDE_SHARE = 0.3  # of photos with the key light from the side
 SHADOW_HALF_SIZE = 2.9  # decimetres around the head that a shadow map covers
 SHADOW_DISTANCE = 7.0
 CARTOON_AZIMUTH, CARTOON_ELEVATION = 24.0, 34.0  # one hand draws everyone in the same studio light
@@ -31,12 +32,15 @@ def sample(person, landmarks):
     rng = person.random("light")
     centre = landmarks.head + np.array([0, 0.1, 0.3])
     azimuth, elevation = rng.uniform(10, 65), rng.uniform(5, 55)
-    if rng.uniform() < 0.15:  # from the side, a window or a low sun
-        azimuth, elevation = rng.uniform(65, 95), rng.uniform(-5, 35)
+    from_side = rng.uniform() < SIDE_SHARE  # a window or a low sun
+    if from_side:
+        azimuth, elevation = rng.uniform(60, 100), rng.uniform(-5, 40)
     direction = _direction(_side(person) * azimuth, elevation)
     warmth = rng.uniform(-1, 1)
-    colour = rng.uniform(0.5, 2.6) * np.array([1 + 0.16 * warmth, 1, 1 - 0.20 * warmth])
+    colour = rng.uniform(0.5, 2.6) * np.array([1 + 0.16 * warmth, 1 + rng.normal(0, 0.03), 1 - 0.20 * warmth])
     sky, sky_colour = _sky(rng, warmth)
+    if from_side:  # the other half of the face lies in the shade, less or more
+        sky_colour = sky_colour * rng.uniform(0.35, 1.0)
     matrices = np.stack([_shadow_matrix(centre, towards) for towards in sky])
     return Light(direction, colour, _shadow_matrix(centre, direction), sky, sky_colour, matrices, warmth)
 
@@ -66,7 +70,7 @@ def _sky(rng, warmth):
     """Lights spread over the sphere down to a little under the horizon (golden-angle spiral)."""
     strength = rng.uniform(0.55, 1.4)
     zenith = rng.uniform(0.6, 1.3) * np.array([1 - 0.10 * warmth, 1, 1 + 0.16 * warmth])
-    horizon = rng.uniform(0.5, 1.1) * np.array([1 + rng.normal(0, 0.08), 1, 1 + rng.normal(0, 0.08)])
+    horizon = rng.uniform(0.5, 1.1) * (1 + rng.normal(0, 0.08, 3))
     ground = rng.uniform(0.15, 0.5) * np.array([1.05, 1.0, 0.9])
     directions, colours = [], []
     for k in range(SKY_LIGHTS):

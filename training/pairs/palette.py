@@ -10,6 +10,7 @@ from . import looks
 SKIN_VALUE = ((0.15, 0.35, 0.60, 0.80), (0.36, 0.50, 0.76, 0.84))
 DARK_HUE, LIGHT_HUE = np.array([1.30, 0.96, 0.74]), np.array([1.16, 0.985, 0.86])
 NEUTRAL_HUE = np.array([1.22, 0.97, 0.81])  # of the photos' skins; a person's difference from it is kept in part
+ELDERLY_BROW = np.array([1.04, 0.98, 0.90])  # neutral grey between warm skins looks blue
 HAIR_CEILING = 0.80  # lighter hair leaves no room for highlights and reads as a hole
 
 
@@ -60,7 +61,7 @@ def _hair(linear):
 
 def _brow(hair, skin, person):
     if person.group == "elderly":
-        return 0.72 * hair
+        return 0.72 * hair * ELDERLY_BROW
     # Brows must be darker than the skin they are drawn on, whatever the hair.
     return np.minimum(0.75 * hair, 0.6 * skin)
 

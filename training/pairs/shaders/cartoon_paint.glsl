@@ -24,11 +24,18 @@ float lip_seam(vec2 at_uv) {
     return (1.0 - step_soft(4.4, abs(p.x), 0.7)) * (1.0 - step_soft(17.0, abs(p.y), 2.0));
 }
 
+// The shadow under the nose, in atlas pixels: a short stroke between the nostrils.
+float under_nose(vec2 at_uv) {
+    vec2 p = vec2(at_uv.x * 600.0 - 254.5, at_uv.y * 1000.0 - 360.0) / vec2(3.4, 11.0);
+    return 1.0 - step_soft(1.0, dot(p, p), 0.35);
+}
+
 vec3 paint_skin(vec2 at_uv, float lit, float island) {
     vec3 c = skin_colour * mix(SKIN_SHADE, vec3(1.0), lit);
     if (island > 0.5) return c;
     vec4 mask = texture(mask_map, at_uv);
     c = mix(c, c * vec3(1.02, 0.80, 0.78), 0.8 * blush * blush_at(at_uv));
+    c = mix(c, c * vec3(0.72, 0.57, 0.55), under_nose(at_uv));
     c = mix(c, lip_colour * mix(0.84, 1.0, lit), step_soft(0.42, mask.r, 0.12) * lip_amount);
     c = mix(c, hair_colour * mix(0.7, 1.0, lit), step_soft(0.45, mask.g, 0.1) * (1.0 - bald));
     // A beard is paint with a clear edge whatever its density; a shadow of one is a tint.
@@ -36,7 +43,7 @@ vec3 paint_skin(vec2 at_uv, float lit, float island) {
     c = mix(c, hair_colour * mix(0.8, 0.95, lit), growth * step_soft(0.42, beard_at(mask.b, at_uv), 0.08) * (1.0 - mask.r));
     float ink = max(step_soft(0.34, mask.a, 0.14), lip_seam(at_uv));
     c = mix(c, c * 0.30 + vec3(0.06, 0.0, 0.0), 0.9 * ink);
-    return mix(c, c * vec3(0.56, 0.50, 0.50), step_soft(0.30, texture(wrinkle_map, at_uv).r, 0.14) * wrinkle);
+    return mix(c, c * vec3(0.50, 0.42, 0.41), step_soft(0.25, texture(wrinkle_map, at_uv).r, 0.14) * wrinkle);
 }
 
 // Both irises lie on one sheet; `p` is relative to the nearer one.
