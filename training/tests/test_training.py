@@ -13,7 +13,6 @@ import torch
 from PIL import Image
 from toonface import checkpoint, losses, scores
 from toonface.augment import Augment
-from toonface.blend import blend
 from toonface.config import Config
 from toonface.data import Pairs, read_pairs
 from toonface.train import read_backdrops, read_training_pairs
@@ -68,29 +67,6 @@ def test_stage_2_starts_from_the_base_branch(settings: Config, pairs: Path) -> N
     rho.data.fill_(3)
     grown.train_step()
     assert rho.max() <= 1
-
-
-def test_a_blend_lies_between_two_runs(settings: Config, pairs: Path) -> None:
-    trainer = Trainer(settings, read_training_pairs(settings, pairs))
-    trainer.save(pairs / "before.pt")
-    trainer.train_step()
-    trainer.save(pairs / "after.pt")
-    blend(pairs / "after.pt", pairs / "before.pt", 0.25, pairs / "blend.pt")
-    after, before, mixed = (
-        checkpoint.load(pairs / f"{name}.pt").state["average"] for name in ("after", "before", "blend")
-    )
-    assert any(not torch.equal(after[name], before[name]) for name in after)
-    for name, value in mixed.items():
-        assert torch.allclose(value, 0.75 * after[name] + 0.25 * before[name], atol=1e-7), name
-    trainer.start_from(pairs / "blend.pt")
-    with pytest.raises(ValueError, match="blend.pt is a blend of two runs"):
-        trainer.resume(pairs / "blend.pt")
-    with pytest.raises(ValueError, match="--part is 1.5: it has to be within 0 and 1"):
-        blend(pairs / "after.pt", pairs / "before.pt", 1.5, pairs / "blend.pt")
-    settings.train.stage = 1
-    Trainer(settings, read_training_pairs(settings, pairs)).save(pairs / "base.pt")
-    with pytest.raises(ValueError, match="base.pt: its groups or its branch are not those of"):
-        blend(pairs / "after.pt", pairs / "base.pt", 0.25, pairs / "blend.pt")
 
 
 def test_augmentation_keeps_pairs_aligned(pairs: Path) -> None:

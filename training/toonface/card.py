@@ -57,9 +57,9 @@ L1 by who is drawn, all groups together:
 ## Limits
 - Faces near the camera, within about 30 degrees of frontal and upright; crop the picture so that the head fills half
   to three quarters of its height. Hats, scarves, hands before the face and profiles were never seen.
-- Trained on renderings: real photographs come out simpler. Skin in dim or strong side light, and on small faces, comes out
-  too dark, with scratches along hard shadows; rimless glasses are lost or leave a smudge; wide open mouths, beards and
-  curly hair are drawn unevenly; wrinkles of the elderly are faint, and their brows may turn blue.
+- Trained on renderings: real photographs come out simpler. Strong side light leaves half a face dull, receding and curly
+  hair are drawn as smooth patches with stray strokes, rimless glasses are lost or broken, narrowed eyes are hardly
+  drawn; beards and the lines of old faces are fainter than in the drawings they were learned from.
 - A group is a manner of drawing, chosen by the game. The model does not tell anybody's age or gender.
 - The new groups saw {few_pairs} people each: hair styles and ages beyond those fall back on the base group's.
 """
@@ -73,9 +73,7 @@ PLAYED = ", least-squares patch discriminators with CAM and class heads"
 JUDGED = ", and as the discriminators know cartoons"
 COMMAND = """python -m toonface.train --config configs/stage1.toml --data DATA --out RUN/base
 python -m toonface.train --config configs/stage2.toml --data DATA --out RUN/all --init RUN/base/last.pt
-python -m toonface.train --config configs/polish.toml --data DATA --out RUN/polish --init RUN/all/last.pt{photos}{blend}"""
-BLEND = """
-python -m toonface.blend --checkpoint RUN/polish/last.pt --before RUN/all/last.pt --part {part} --out RUN/blend.pt"""
+python -m toonface.train --config configs/polish.toml --data DATA --out RUN/polish --init RUN/all/last.pt{photos}"""
 ABLATION = """Stage 2 against simpler ways with the same few pairs and the same budget (`training/configs/ablation.toml`: 64 x 64
 pixels, {pairs} held-out pairs a group).
 
@@ -92,11 +90,7 @@ def photos_text(saved: Checkpoint) -> str:
 
 def command_text(saved: Checkpoint) -> str:
     """How to train such a model."""
-    blended = saved.state.get("blended")
-    return COMMAND.format(
-        photos=" --photos PHOTOS" if saved.state.get("photos") else "",
-        blend=BLEND.format(part=blended) if blended else "",
-    )
+    return COMMAND.format(photos=" --photos PHOTOS" if saved.state.get("photos") else "")
 
 
 def ablation_text(rows: Optional[List[Dict[str, Any]]]) -> str:

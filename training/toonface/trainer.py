@@ -78,8 +78,8 @@ class Trainer:
         trunk, branches = saved.generator.split_state()
         self.generator.join_state(trunk, branches[: self.generator.groups])
         self.average.load_state_dict(self.generator.state_dict())
-        judge = saved.state.get("judge", {})  # a blend has none
-        if judge and all(judge[name].shape == value.shape for name, value in self.judge.state_dict().items()):
+        judge = saved.state["judge"]
+        if all(judge[name].shape == value.shape for name, value in self.judge.state_dict().items()):
             self.judge.load_state_dict(judge)
 
     def save(self, path: Path) -> None:
@@ -93,8 +93,6 @@ class Trainer:
         """Continues a run as if it had not been stopped."""
         saved = checkpoint.load(path)
         checkpoint.same_shape(path, saved.config, self.settings)
-        if "blended" in saved.state:
-            raise ValueError(f"{path} is a blend of two runs, none to go on with: start from it with --init")
         self.step = saved.step
         for name in NETWORKS + OPTIMISERS:
             getattr(self, name).load_state_dict(saved.state[name])
