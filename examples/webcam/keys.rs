@@ -6,8 +6,7 @@ use bevy_toonface::prelude::*;
 use super::Live;
 use super::screen::{Cameras, Guide};
 
-pub const HELP: &str =
-    "1 to 4 group   S smoothing   M mirror   G guide   D next camera   Space stop   R retry";
+pub const HELP: &str = "1 to 4 group   S smoothing   M mirror   G guide   D next camera   Space stop   R retry";
 
 const GROUPS: [(KeyCode, &str); 4] =
     [(KeyCode::Digit1, "woman"), (KeyCode::Digit2, "man"), (KeyCode::Digit3, "kid"), (KeyCode::Digit4, "elderly")];
