@@ -32,6 +32,8 @@ type Loaded = (Handle<CartoonModel>, Arc<Model>);
 pub(super) struct Work {
     training: Arc<Training>,
     model: Handle<CartoonModel>,
+    /// How many there were when it began.
+    pairs: usize,
     /// The latest weights that were finite, and the step after which.
     good: Option<(usize, Vec<f32>)>,
 }
@@ -125,7 +127,7 @@ impl Desk<'_, '_> {
         let training = Training::new(&model, group, &wanted.options)?;
         let features =
             features::spawn(&training, &model, &wanted.base, &wanted.pairs, &mut self.models, &mut self.commands)?;
-        let work = Work { training: Arc::new(training), model: handle, good: None };
+        let work = Work { training: Arc::new(training), model: handle, pairs: wanted.pairs.len(), good: None };
         self.commands.entity(session.entity).try_insert((work, features));
         session.progress.steps = wanted.options.steps.max(1);
         *session.status = FewShotStatus::Preparing;
@@ -193,7 +195,7 @@ impl Desk<'_, '_> {
         let taps = trained.taps.as_ref().filter(|(step, _)| spoiled.is_none_or(|spoiled| *step < spoiled));
         let news = taps.filter(|(step, _)| work.good.as_ref().is_none_or(|(known, _)| known < step));
         if let Some((step, taps)) = news
-            && !look(work, &mut session.progress, request, &mut self.images, session.session.pairs.len(), (*step, taps))
+            && !look(work, &mut session.progress, request, &mut self.images, (*step, taps))
         {
             return Err(self.diverged(session.entity, session.session, work, *step));
         }
@@ -258,13 +260,13 @@ fn make(model: &Model, session: &FewShotSession, work: &Work) -> Result<FewShotR
     Ok(FewShotResult { name: session.name.clone(), step, branch })
 }
 
-/// Takes weights over, and shows the cartoon that comes with them, of the right way round; `false` if they are none of a network that works.
+/// Takes weights over, and shows the cartoon that comes with them, the right way round; `false` if they are none of a
+/// network that works.
 fn look(
     work: &mut Work,
     progress: &mut FewShotProgress,
     request: &TrainingRequest,
     images: &mut Assets<Image>,
-    pairs: usize,
     (step, taps): (usize, &[(String, Tensor)]),
 ) -> bool {
     let tap = |name: &str| taps.iter().find(|(n, _)| n == name).map(|(_, tensor)| tensor);
@@ -276,8 +278,9 @@ fn look(
     if let Some(cartoon) = tap("cartoon") {
         let picker = Picker { count: request.examples.len(), batch: request.batch };
         let example = picker.pick(step.saturating_sub(1)).first().copied().unwrap_or(0);
-        progress.preview_pair = example % pairs;
-        let mirrored = (example >= pairs).then(|| features::mirror(cartoon));
+        // Mirrored ones come after those they are mirrored from.
+        progress.preview_pair = example % work.pairs;
+        let mirrored = (example >= work.pairs).then(|| features::mirror(cartoon));
         show(&mut progress.preview, mirrored.as_ref().unwrap_or(cartoon), images);
     }
     true

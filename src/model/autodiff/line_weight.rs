@@ -27,6 +27,9 @@ impl LineWeight {
     pub fn of(self, drawing: &Tensor) -> Tensor {
         let [.., channels, height, width] = drawing.dims[..] else { return drawing.clone() };
         let size = Size { height, width };
+        if size.area() == 0 {
+            return drawing.clone();
+        }
         let strength = size.mean_over(NEAR, &size.contrast(&drawing.data));
         let grey = size.grey(&drawing.data, channels);
         let around = size.mean_over(AROUND, &grey);
