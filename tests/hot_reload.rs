@@ -334,7 +334,7 @@ fn changed_shaders_are_taken_into_use_and_broken_ones_are_not() {
 
         // An op and a library.
         let conv = shaders.read("ops/conv.wgsl");
-        desk.changed(first, |_| _ = shaders.edit("ops/conv.wgsl", "return tanh(v)", "return -tanh(v)"));
+        desk.changed(first, |_| _ = shaders.edit("ops/conv.wgsl", "tanh(v)", "-tanh(v)"));
         let restored = desk.changed(first, |_| shaders.write("ops/conv.wgsl", &conv));
         assert!(restored == before, "another cartoon");
         let library = shaders.read("lib/color.wgsl");

@@ -47,6 +47,8 @@ pub enum Affine {
     Coefficients,
     /// Statistics of [`QUARTERS`] chunks: an instance norm, without a pass that merges them.
     Quarters,
+    /// The operand itself: an instance norm, whose statistics every fragment computes, without any pass for them.
+    Own,
 }
 
 /// Chunks of equal size that a reader of statistics merges by itself.
@@ -56,7 +58,7 @@ impl Affine {
     /// Bindings of what it is read from.
     fn bindings(self, vector: u32, squares: u32) -> Vec<u32> {
         match self {
-            Self::None => Vec::new(),
+            Self::None | Self::Own => Vec::new(),
             Self::Coefficients => vec![vector],
             Self::Quarters => vec![vector, squares],
         }
@@ -112,7 +114,7 @@ pub enum Kernel {
         c: bool,
         /// Whether D is added, how it is arranged and read.
         d: Option<(Arrangement, Read)>,
-        /// Whether the result goes through tanh.
+        /// Whether the result goes through tanh where the parameters say so.
         tanh: bool,
         /// The result.
         out: Arrangement,
@@ -278,6 +280,7 @@ impl fmt::Display for Operand {
             Affine::None => "",
             Affine::Coefficients => "n",
             Affine::Quarters => "q",
+            Affine::Own => "o",
         };
         write!(f, "{}{}{norm}", if self.up { "up " } else { "" }, self.arrangement)
     }

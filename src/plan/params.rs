@@ -50,8 +50,10 @@ pub struct ConvParams {
     pub pixels_a: f32,
     /// The same of B.
     pub pixels_b: f32,
+    /// 1 if the result goes through tanh, in kernels that can.
+    pub tanh: i32,
     /// Unused; a uniform struct is a multiple of 16 bytes.
-    pub pad: [i32; 3],
+    pub pad: [i32; 2],
 }
 
 /// `ops/combine.wgsl`.

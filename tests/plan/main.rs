@@ -104,6 +104,11 @@ fn block_bytes(plan: &Plan, draw: &Draw) -> usize {
     }
 }
 
+/// Whether a norm is read from a tensor beside the one that is normed.
+fn reads_vector(affine: Affine) -> bool {
+    matches!(affine, Affine::Coefficients | Affine::Quarters)
+}
+
 /// Layouts that a draw's parameters claim, by the first binding of the tensor they describe.
 fn claimed_layouts(plan: &Plan, draw: &Draw) -> Vec<(u32, LayoutUniform)> {
     let bytes = params(plan, draw, 0);
@@ -112,18 +117,18 @@ fn claimed_layouts(plan: &Plan, draw: &Draw) -> Vec<(u32, LayoutUniform)> {
         Kernel::Conv { a, b, c, d, .. } => {
             let p: ConvParams = bytemuck::pod_read_unaligned(bytes);
             list.push((BIND_A, p.a));
-            list.extend((a.affine != Affine::None).then_some((BIND_VECTOR_A, p.coefficients_a)));
+            list.extend((reads_vector(a.affine)).then_some((BIND_VECTOR_A, p.coefficients_a)));
             list.extend(b.map(|_| (BIND_B, p.b)));
-            list.extend(b.filter(|b| b.affine != Affine::None).map(|_| (BIND_VECTOR_B, p.coefficients_b)));
+            list.extend(b.filter(|b| reads_vector(b.affine)).map(|_| (BIND_VECTOR_B, p.coefficients_b)));
             list.extend(c.then_some((BIND_C, p.c)));
             list.extend(d.map(|_| (BIND_D, p.d)));
         }
         Kernel::Combine { a: (a, _), b, c, .. } => {
             let p: CombineParams = bytemuck::pod_read_unaligned(bytes);
             list.push((BIND_A, p.a));
-            list.extend((a.affine != Affine::None).then_some((BIND_VECTOR_A, p.coefficients_a)));
+            list.extend((reads_vector(a.affine)).then_some((BIND_VECTOR_A, p.coefficients_a)));
             list.extend(b.map(|_| (BIND_B, p.b)));
-            list.extend(b.filter(|(b, _)| b.affine != Affine::None).map(|_| (BIND_VECTOR_B, p.coefficients_b)));
+            list.extend(b.filter(|(b, _)| reads_vector(b.affine)).map(|_| (BIND_VECTOR_B, p.coefficients_b)));
             list.extend(c.map(|_| (BIND_C, p.c)));
         }
         Kernel::Reduce { .. } | Kernel::Norm { .. } | Kernel::Pool { .. } => {

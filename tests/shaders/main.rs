@@ -380,7 +380,8 @@ fn twins() -> BTreeMap<&'static str, Fields> {
         (
             "ops/conv.wgsl",
             fields!(ConvParams: out, a, b, c, d, coefficients_a, coefficients_b, weights, tiles_a_row, rows_a_tile,
-                weight_stride, bias, first, tile_d, floor_a, floor_b, floor_out, pixels_a, pixels_b),
+                weight_stride, bias, first, tile_d, floor_a, floor_b, floor_out, pixels_a, pixels_b,
+                tanh),
         ),
         (
             "ops/combine.wgsl",

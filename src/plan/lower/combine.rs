@@ -54,6 +54,7 @@ impl Lowering<'_> {
         let terms: Vec<(Term, Region)> = draws.collect();
         let mut draws = Vec::new();
         for (mut term, region) in terms {
+            term.part = self.with_coefficients(term.part)?;
             term.part = self.scaled(name, term.part)?;
             draws.push(self.combine_draw(out, (term, None, None), false, region));
         }
@@ -122,7 +123,7 @@ impl Lowering<'_> {
         if let Some(part) = self.view(id)?.single()
             && part.scale.is_none()
         {
-            return Ok(part);
+            return self.with_coefficients(part);
         }
         Ok(Part::new(self.plain(id)?))
     }
@@ -147,7 +148,7 @@ impl Lowering<'_> {
             (Operand { arrangement: arrangement(term), affine: term.part.affine(), up: false }, term.read)
         };
         let layout = |tensor: Option<usize>| tensor.map_or_else(LayoutUniform::default, |t| self.layout(t).uniform());
-        let norm = |term: &Term| term.part.norm.map(NormSource::tensor);
+        let norm = |term: &Term| term.part.norm.and_then(NormSource::tensor);
         let floor = |term: &Term| if term.part.relu { 0.0 } else { NO_FLOOR };
         let pixels = |term: &Term| self.tensors[term.part.tensor].shape.pixels() as f32;
         let params = CombineParams {
@@ -187,9 +188,9 @@ impl Lowering<'_> {
 
     /// Bindings of what a part's norm is read from.
     pub(super) fn norm_textures(&self, bindings: [u32; 2], part: &Part) -> Vec<(u32, SourceSpec)> {
-        let Some(norm) = part.norm else { return Vec::new() };
-        let planes = self.layout(norm.tensor()).planes();
-        bindings.into_iter().zip(0..planes).map(|(b, plane)| (b, SourceSpec::Plane(norm.tensor(), plane))).collect()
+        let Some(tensor) = part.norm.and_then(NormSource::tensor) else { return Vec::new() };
+        let planes = self.layout(tensor).planes();
+        bindings.into_iter().zip(0..planes).map(|(b, plane)| (b, SourceSpec::Plane(tensor, plane))).collect()
     }
 
     /// The result `output` with a pixel a texel, for whoever shows it.

@@ -8,6 +8,7 @@ use crate::plan::kernel::{BIND_A, BIND_B, BIND_C, BIND_D, BIND_WEIGHTS, Kernel, 
 use crate::plan::layout::LayoutUniform;
 use crate::plan::params::{ConvParams, NO_FLOOR};
 use crate::plan::pass::{DrawSpec, ParamBlock, Region, SourceSpec};
+use crate::plan::source::UNROLLED;
 
 use super::combine::{NORM_A, NORM_B, Term};
 use super::conv_weights::{ConvOperand, Weights, operands};
@@ -67,12 +68,13 @@ impl Lowering<'_> {
         let arrangement = self.arrangement(last.shape);
         let (conv, added) = (Geometry { kernel, stride }, epilogue.planes(&arrangement));
         let mut sources = self.sources(node.inputs[0], conv, &arrangement, added)?;
-        if epilogue.other.is_some() {
-            for part in &mut sources {
-                *part = self.with_coefficients(*part)?;
-            }
-        }
         let out = self.tensor(&last.name, last.shape)?;
+        for part in &mut sources {
+            *part = match epilogue.other {
+                Some(_) => self.with_coefficients(*part)?,
+                None => self.settled_unless_cheap(*part, self.fragments(out, &epilogue))?,
+            };
+        }
         let weights = epilogue.fold.unwrap_or(Weights::Params { weight, bias });
         let spec = ConvSpec { sources: &sources, out, kernel, stride, weights, epilogue: &epilogue };
         let draws = self.conv_draws(&spec)?;
@@ -80,6 +82,13 @@ impl Lowering<'_> {
         // Nobody reads those before the last: they only count as done.
         epilogue.nodes.iter().for_each(|node| self.values[*node] = Some(View::plain(out)));
         Ok(out)
+    }
+
+    /// Fragments of a convolution's own draw.
+    fn fragments(&self, out: usize, epilogue: &Epilogue) -> usize {
+        let layout = self.layout(out);
+        let first = epilogue.stack.as_ref().map_or(0, |stack| stack.first_tile);
+        layout.tile_width * layout.tile_height * (layout.tiles - first)
     }
 
     /// Parts that do not begin at a tile, in a tensor of their own: a convolution that moves channels.
@@ -104,6 +113,7 @@ impl Lowering<'_> {
         }
         for part in &mut parts {
             *part = self.readable(*part, Geometry { kernel: 1, stride: 1 }, &arrangement)?;
+            *part = self.settled(*part)?;
         }
         let out = self.tensor_arranged(name, shape, arrangement)?;
         let epilogue = Epilogue::default();
@@ -155,11 +165,12 @@ impl Lowering<'_> {
             b: part(1).map(operand),
             c: epilogue.sum.is_some(),
             d: d.map(|d| (arrangement(d.part.tensor), d.read)),
-            tanh: epilogue.tanh,
+            // The large ones at both ends are one pipeline.
+            tanh: epilogue.tanh || kernel > UNROLLED,
             out: out_layout.arrangement,
         };
         let layout = |tensor: Option<usize>| tensor.map_or_else(LayoutUniform::default, |t| self.layout(t).uniform());
-        let norm = |part: Option<Part>| part.and_then(|p| p.norm).map(NormSource::tensor);
+        let norm = |part: Option<Part>| part.and_then(|p| p.norm).and_then(NormSource::tensor);
         let pixels = |part: Part| self.tensors[part.tensor].shape.pixels() as f32;
         let floor = |relu: bool| if relu { 0.0 } else { NO_FLOOR };
         let params = ConvParams {
@@ -182,7 +193,8 @@ impl Lowering<'_> {
             floor_out: floor(epilogue.relu),
             pixels_a: pixels(a),
             pixels_b: part(1).map_or(0.0, pixels),
-            pad: [0; 3],
+            tanh: i32::from(epilogue.tanh),
+            pad: [0; 2],
         };
         let layouts = [
             Some(out),

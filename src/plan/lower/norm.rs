@@ -18,6 +18,12 @@ const CHUNK_TEXELS: usize = 128;
 /// Pixels of a channel up to which an instance norm is one pass. A second pass costs as much as some hundred fetches.
 pub(super) const SMALL_PIXELS: usize = 1024;
 
+/// Pixels of a channel up to which a convolution may compute an instance norm by itself.
+const OWN_PIXELS: usize = 256;
+
+/// Fetches of all its fragments together up to which it does: two thirds of what a pass costs on a software GPU.
+const OWN_FETCHES: usize = 16_384;
+
 /// Texels that a fragment reduces at most where the reader merges the chunks.
 const QUARTER_TEXELS: usize = 256;
 
@@ -34,15 +40,29 @@ impl Lowering<'_> {
     pub(super) fn instance_norm(&mut self, id: NodeId) -> Result<View, PlanError> {
         let node = self.graph.node(id);
         let tensor = self.plain(node.inputs[0])?;
-        let norm = match self.instance_norms.get(&tensor) {
-            Some(norm) => *norm,
-            None => {
-                let norm = self.instance_source(&node.name, tensor)?;
-                self.instance_norms.insert(tensor, norm);
-                norm
-            }
+        // The reader of a very small tensor decides.
+        let norm = if !self.is_training() && self.tensors[tensor].shape.pixels() <= OWN_PIXELS {
+            NormSource::Own(id)
+        } else {
+            self.instance_source(&node.name, tensor)?
         };
         Ok(View::part(Part { norm: Some(norm), ..Part::new(tensor) }))
+    }
+
+    /// A part whose norm is not left to the reader.
+    pub(super) fn settled(&mut self, part: Part) -> Result<Part, PlanError> {
+        let Some(NormSource::Own(id)) = part.norm else { return Ok(part) };
+        let name = &self.graph.node(id).name;
+        Ok(Part { norm: Some(self.instance_source(name, part.tensor)?), ..part })
+    }
+
+    /// The same, unless the `fragments` of a convolution that reads the part compute the norm in less than a pass takes.
+    pub(super) fn settled_unless_cheap(&mut self, part: Part, fragments: usize) -> Result<Part, PlanError> {
+        let source = self.layout(part.tensor);
+        let Arrangement { quad, format, .. } = source.arrangement;
+        let texels = source.tile_width * source.tile_height * source.arrangement.phase_count();
+        let fetches = fragments * source.tiles * texels * quad.div_ceil(format.lanes());
+        if fetches <= OWN_FETCHES { Ok(part) } else { self.settled(part) }
     }
 
     /// LIN and AdaLIN.
@@ -109,9 +129,18 @@ impl Lowering<'_> {
         Ok((place.offset as i32, place.owner))
     }
 
-    /// What readers take a tensor's instance norm from: its coefficients in one pass, statistics that they merge, or
-    /// both one after the other, as its size asks for.
+    /// What all readers take a tensor's instance norm from.
     fn instance_source(&mut self, name: &str, tensor: usize) -> Result<NormSource, PlanError> {
+        if let Some(norm) = self.instance_norms.get(&tensor) {
+            return Ok(*norm);
+        }
+        let norm = self.new_instance_source(name, tensor)?;
+        self.instance_norms.insert(tensor, norm);
+        Ok(norm)
+    }
+
+    /// Its coefficients in one pass, statistics that readers merge, or both one after the other, as its size asks for.
+    fn new_instance_source(&mut self, name: &str, tensor: usize) -> Result<NormSource, PlanError> {
         let known = self.statistics(tensor).moments.is_some();
         if !known && self.tensors[tensor].shape.pixels() <= SMALL_PIXELS {
             return Ok(NormSource::Coefficients(self.small_norm(name, tensor)?));
@@ -126,8 +155,10 @@ impl Lowering<'_> {
         Ok(NormSource::Coefficients(coefficients))
     }
 
-    /// A part whose norm is in coefficients: a convolution that ends a sum has no variant that merges statistics.
+    /// A part whose norm is in coefficients: sums, and convolutions that end a sum of three, have no other variant. Each
+    /// variant is a pipeline, which takes longer to make than all its passes to draw.
     pub(super) fn with_coefficients(&mut self, part: Part) -> Result<Part, PlanError> {
+        let part = self.settled(part)?;
         let Some(NormSource::Quarters(moments)) = part.norm else { return Ok(part) };
         let name = self.tensors[part.tensor].name.clone();
         let params = self.coefficient_params(part.tensor, moments);

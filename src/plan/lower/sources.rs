@@ -4,7 +4,7 @@ use crate::model::{NodeId, Shape};
 use crate::plan::Arrangement;
 use crate::plan::source::WeightRuns;
 
-use super::{Lowering, Part, PlanError, View};
+use super::{Lowering, NormSource, Part, PlanError, View};
 
 /// What decides which input pixels a convolution reads.
 #[derive(Clone, Copy)]
@@ -31,7 +31,7 @@ impl Lowering<'_> {
                 tensors.push(*part);
             }
         }
-        let norm = |p: &Part| p.norm.map_or(0, |norm| self.layout(norm.tensor()).planes());
+        let norm = |p: &Part| p.norm.and_then(NormSource::tensor).map_or(0, |norm| self.layout(norm).planes());
         let textures: usize = tensors.iter().map(|p| self.layout(p.tensor).planes() + norm(p)).sum();
         let fits = tensors.len() <= 2 && textures + other_planes < self.limits.max_sampled_textures;
         let parts = if fits { parts } else { View::plain(self.plain(input)?).parts };

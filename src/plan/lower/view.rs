@@ -16,19 +16,23 @@ pub(in crate::plan) struct Part {
     pub scale: Option<ParamId>,
 }
 
-/// The tensor that a norm is read from.
+/// What a norm is read from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::plan) enum NormSource {
     /// Centers, scales, shifts.
     Coefficients(usize),
     /// Mean and M2 of four chunks of equal size.
     Quarters(usize),
+    /// The tensor that is normed; this is the norm's node.
+    Own(NodeId),
 }
 
 impl NormSource {
-    pub fn tensor(self) -> usize {
+    /// The tensor that is read besides the one that is normed.
+    pub fn tensor(self) -> Option<usize> {
         match self {
-            Self::Coefficients(tensor) | Self::Quarters(tensor) => tensor,
+            Self::Coefficients(tensor) | Self::Quarters(tensor) => Some(tensor),
+            Self::Own(_) => None,
         }
     }
 }
@@ -47,6 +51,7 @@ impl Part {
             None => Affine::None,
             Some(NormSource::Coefficients(_)) => Affine::Coefficients,
             Some(NormSource::Quarters(_)) => Affine::Quarters,
+            Some(NormSource::Own(_)) => Affine::Own,
         }
     }
 }

@@ -17,10 +17,10 @@ mod template;
 mod window;
 
 pub use template::{Templates, Written};
-pub(super) use window::WeightRuns;
+pub(super) use window::{UNROLLED, WeightRuns};
 
 use super::format::{Arrangement, TensorFormat};
-use super::kernel::{Affine, BIND_A, BIND_B, BIND_C, BIND_D, Kernel};
+use super::kernel::{Affine, BIND_A, BIND_B, BIND_C, BIND_D, Kernel, Operand};
 use template::fill;
 
 /// The shader of this build that turns a picture of any size into a tensor that is arranged as `out`.
@@ -130,20 +130,26 @@ impl Kernel {
             }
             _ => {}
         }
-        for (name, affine) in self.affine_operands() {
-            text += &match affine {
+        for (name, operand) in self.affine_operands() {
+            text += &match operand.affine {
                 Affine::None => String::new(),
                 Affine::Coefficients => planes::coefficients(name),
                 Affine::Quarters => planes::quarters(name),
+                Affine::Own => planes::own(name, &operand.arrangement),
             };
+        }
+        if let Self::Conv { a, b, out, .. } = self {
+            text += &window::functions("a", a, out);
+            b.iter().for_each(|b| text += &window::functions("b", b, out));
         }
         text
     }
 
-    fn affine_operands(&self) -> Vec<(&'static str, Affine)> {
+    /// Operands that may have a norm.
+    fn affine_operands(&self) -> Vec<(&'static str, &Operand)> {
         match self {
-            Self::Conv { a, b, .. } => vec![("a", a.affine), ("b", b.map_or(Affine::None, |b| b.affine))],
-            Self::Combine { a, b, .. } => vec![("a", a.0.affine), ("b", b.map_or(Affine::None, |(b, _)| b.affine))],
+            Self::Conv { a, b, .. } => std::iter::once(("a", a)).chain(b.iter().map(|b| ("b", b))).collect(),
+            Self::Combine { a, b, .. } => std::iter::once(("a", &a.0)).chain(b.iter().map(|(b, _)| ("b", b))).collect(),
             _ => Vec::new(),
         }
     }

@@ -90,6 +90,40 @@ fn affine_{name}(item: i32, tile: i32) -> Affine {{
     text + &format!("    return instance(mean, spread / params.pixels_{name});\n}}\n")
 }
 
+/// `affine_<name>(item, tile)` from the operand itself: an instance norm (torch.nn.InstanceNorm2d). Sums are shifted by the
+/// first value, as in `ops/norm.wgsl`.
+pub(super) fn own(name: &str, arrangement: &Arrangement) -> String {
+    let phases = arrangement.phase_count();
+    let mut text = format!(
+        "fn affine_{name}(item: i32, tile: i32) -> Affine {{
+    let base = uv_of(origin(item, tile, params.{name}), params.{name});
+    let first = load_{name}_0(base);
+    let size = params.{name}.tile;
+    let rows = bound(size.y, item);
+    let columns = bound(size.x, item);
+    var sum = vec4<f32>(0.0);
+    var squares = vec4<f32>(0.0);
+    for (var y = 0; y < rows; y++) {{
+        for (var x = 0; x < columns; x++) {{
+            let uv = base + vec2<f32>(f32(x), f32(y)) * params.{name}.texel;
+"
+    );
+    for phase in 0..phases {
+        _ = writeln!(text, "            let d_{phase} = load_{name}_{phase}(uv) - first;");
+    }
+    let all = |term: &dyn Fn(usize) -> String| (0..phases).map(term).collect::<Vec<_>>().join(" + ");
+    _ = writeln!(text, "            sum += {};", all(&|p| format!("d_{p}")));
+    _ = writeln!(text, "            squares += {};", all(&|p| format!("d_{p} * d_{p}")));
+    text + &format!(
+        "        }}
+    }}
+    let n = f32(size.x * size.y * {phases});
+    return instance(first + sum / n, max(squares - sum * sum / n, vec4<f32>(0.0)) / n);
+}}
+"
+    )
+}
+
 /// `struct Targets`: the colour attachments, in the order of the planes.
 pub(super) fn targets(out: &Arrangement) -> String {
     let ty = if out.format.lanes() == 4 { "vec4<f32>" } else { "f32" };

@@ -12,7 +12,7 @@ use crate::plan::format::Arrangement;
 use crate::plan::kernel::{Affine, Operand, Read};
 
 /// Largest kernel whose rows are all written out; of larger ones two rows at a time are, in a loop.
-const UNROLLED: usize = 3;
+pub(in crate::plan) const UNROLLED: usize = 3;
 
 /// How the weights of one tile of an operand follow each other: `steps` runs, each the taps of `rows` kernel rows.
 ///
@@ -51,8 +51,41 @@ impl WeightRuns {
 
 /// Loads texel `i` of a run of weights.
 fn weight_texel(i: usize) -> String {
-    let at = i as f32 / WEIGHT_TEXTURE_WIDTH as f32;
-    format!("    let w_{i} = weight_at(w + vec2<f32>({at:?}, 0.0));\n")
+    format!("    let w_{i} = weight_at(w + vec2<f32>({:?}, 0.0));\n", texel_offset(i))
+}
+
+/// Texture coordinate of texel `i` from the first of its run.
+fn texel_offset(i: usize) -> f32 {
+    i as f32 / WEIGHT_TEXTURE_WIDTH as f32
+}
+
+/// `read_<name>_<phase>(uv)`: a quad as the convolution takes it. `tap_<name>(w_0, ..., v)`: it times the weights of a tap,
+/// those of an input lane after those of the one before. Written out at every place, both would be half of a shader's text,
+/// and compilers would take that much longer. (As a matrix times a vector, Mesa's lavapipe makes half as much again of it.)
+pub(super) fn functions(name: &str, operand: &Operand, out: &Arrangement) -> String {
+    let Operand { arrangement, affine, .. } = operand;
+    let mut text = String::new();
+    let (parameter, value) = match affine {
+        Affine::None => ("", "LOAD"),
+        _ => (", affine: Affine", "apply(LOAD, affine)"),
+    };
+    for phase in 0..arrangement.phase_count() {
+        let value = value.replace("LOAD", &format!("load_{name}_{phase}(uv)"));
+        _ = writeln!(
+            text,
+            "fn read_{name}_{phase}(uv: vec2<f32>{parameter}) -> vec4<f32> {{
+    return max({value}, vec4<f32>(params.floor_{name}));
+}}"
+        );
+    }
+    let quad = arrangement.quad;
+    let (ty, _) = narrow(out.quad);
+    let list =
+        |item: &dyn Fn(usize) -> String, separator: &str| (0..quad).map(item).collect::<Vec<_>>().join(separator);
+    let weights = list(&|lane| format!("w_{lane}: {ty}"), ", ");
+    let products = list(&|l| format!("w_{l} * {}", lane("v", l)), " + ");
+    _ = writeln!(text, "fn tap_{name}({weights}, v: vec4<f32>) -> {ty} {{\n    return {products};\n}}");
+    text
 }
 
 /// A convolution's geometry.
@@ -175,7 +208,7 @@ impl Window<'_> {
         for r in 0..rows {
             text += &self.load_row(name, operand, (&x, &y), (r, columns));
         }
-        text += &self.taps(operand, &runs);
+        text += &self.taps(name, operand, &runs);
         _ = writeln!(text, "    at.x += {};", runs.texels);
         if runs.steps > 1 {
             _ = writeln!(text, "    continuing {{ row += 2; break if row >= {}; }}\n    }}", 2 * runs.steps);
@@ -194,12 +227,12 @@ impl Window<'_> {
         let phase_y = y.phase(r as isize - y.pad as isize);
         for c in 0..columns {
             let phase = phase_y * operand.arrangement.phases[0] + x.phase(offset(c));
-            let mut value = format!("load_{name}_{phase}(base + vec2<f32>(x_{c}, y_{r}))");
-            if operand.affine != Affine::None {
-                value = format!("apply({value}, affine)");
-            }
+            let affine = if operand.affine == Affine::None { "" } else { ", affine" };
             let prefix = if outside(c) { "raw" } else { "v" };
-            _ = writeln!(text, "    let {prefix}_{r}_{c} = max({value}, vec4<f32>(params.floor_{name}));");
+            _ = writeln!(
+                text,
+                "    let {prefix}_{r}_{c} = read_{name}_{phase}(base + vec2<f32>(x_{c}, y_{r}){affine});"
+            );
         }
         for c in (0..columns).filter(|c| outside(*c)) {
             let (edge, mirrored) = if offset(c) < 0 { ("first", -offset(c)) } else { ("last", 2 * last - offset(c)) };
@@ -211,37 +244,35 @@ impl Window<'_> {
 
     /// Every tap's weights times the window's pixels. Where a tap's weights fill whole texels they are loaded beside it,
     /// which leaves more registers than loading all of them first.
-    fn taps(&self, operand: &Operand, runs: &WeightRuns) -> String {
+    fn taps(&self, name: &str, operand: &Operand, runs: &WeightRuns) -> String {
         let mut text = String::new();
         let quad = operand.arrangement.quad;
         let beside = runs.lanes == 4;
         if !beside {
             (0..runs.texels).for_each(|i| text += &weight_texel(i));
         }
-        for ky in 0..runs.rows {
-            for kx in 0..self.kernel {
-                let tap = ky * self.kernel + kx;
-                if beside {
-                    text += "    {\n";
-                    (tap * quad..(tap + 1) * quad).for_each(|i| text += &weight_texel(i));
-                }
-                text += &self.tap((kx, ky), quad, |l| runs.weight(tap * quad + l));
-                if beside {
-                    text += "    }\n";
-                }
+        for (ky, kx) in (0..runs.rows).flat_map(|ky| (0..self.kernel).map(move |kx| (ky, kx))) {
+            let tap = ky * self.kernel + kx;
+            if beside {
+                text += "    {\n";
+                (tap * quad..(tap + 1) * quad).for_each(|i| text += &weight_texel(i));
+            }
+            let weights: Vec<String> = (tap * quad..(tap + 1) * quad).map(|nth| runs.weight(nth)).collect();
+            text += &self.tap(name, (kx, ky), &weights.join(", "));
+            if beside {
+                text += "    }\n";
             }
         }
         text
     }
 
-    /// One tap of all pixels of the block; `weight` names the weights of an input lane.
-    fn tap(&self, (kx, ky): (usize, usize), quad: usize, weight: impl Fn(usize) -> String) -> String {
+    /// One tap of all pixels of the block.
+    fn tap(&self, name: &str, (kx, ky): (usize, usize), weights: &str) -> String {
         let mut text = String::new();
         let [px, py] = self.out.phases;
         for (p, (j, i)) in (0..py).flat_map(|j| (0..px).map(move |i| (j, i))).enumerate() {
-            let v = format!("v_{}_{}", self.stride * j + ky, self.stride * i + kx);
-            let products: Vec<String> = (0..quad).map(|l| format!("{} * {}", weight(l), lane(&v, l))).collect();
-            _ = writeln!(text, "    t_{p} += {};", products.join(" + "));
+            let (row, column) = (self.stride * j + ky, self.stride * i + kx);
+            _ = writeln!(text, "    t_{p} += tap_{name}({weights}, v_{row}_{column});");
         }
         text
     }
