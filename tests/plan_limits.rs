@@ -236,8 +236,8 @@ fn usual_networks_take_few_passes_and_little_more_memory_than_what_is_alive() {
     let native = common::plans::DEVICES[1];
     let branch = vec!["stem".to_owned()];
     let usual = [
-        (Generator::Paper { base_channels: 8, image_size: 64 }, 390),
-        (Generator::Paper { base_channels: 16, image_size: 128 }, 400),
+        (Generator::Paper { base_channels: 8, image_size: 64 }, 330),
+        (Generator::Paper { base_channels: 16, image_size: 128 }, 370),
         (Generator::Lite { base_channels: 16, image_size: 128, branch }, 65),
     ];
     for (generator, most) in usual {

@@ -9,7 +9,7 @@ mod weights;
 use std::collections::{BTreeMap, BTreeSet};
 use std::mem::size_of;
 
-use bevy_toonface::model::{Model, Node, Op};
+use bevy_toonface::model::{Generator, Model, Node, Op};
 use bevy_toonface::plan::kernel::{
     Affine, BIND_A, BIND_B, BIND_C, BIND_D, BIND_SQUARES_A, BIND_SQUARES_B, BIND_VECTOR_A, BIND_VECTOR_B, Norm, Read,
 };
@@ -117,7 +117,7 @@ fn claimed_layouts(plan: &Plan, draw: &Draw) -> Vec<(u32, LayoutUniform)> {
         Kernel::Conv { a, b, c, d, .. } => {
             let p: ConvParams = bytemuck::pod_read_unaligned(bytes);
             list.push((BIND_A, p.a));
-            list.extend((reads_vector(a.affine)).then_some((BIND_VECTOR_A, p.coefficients_a)));
+            list.extend(reads_vector(a.affine).then_some((BIND_VECTOR_A, p.coefficients_a)));
             list.extend(b.map(|_| (BIND_B, p.b)));
             list.extend(b.filter(|b| reads_vector(b.affine)).map(|_| (BIND_VECTOR_B, p.coefficients_b)));
             list.extend(c.then_some((BIND_C, p.c)));
@@ -126,7 +126,7 @@ fn claimed_layouts(plan: &Plan, draw: &Draw) -> Vec<(u32, LayoutUniform)> {
         Kernel::Combine { a: (a, _), b, c, .. } => {
             let p: CombineParams = bytemuck::pod_read_unaligned(bytes);
             list.push((BIND_A, p.a));
-            list.extend((reads_vector(a.affine)).then_some((BIND_VECTOR_A, p.coefficients_a)));
+            list.extend(reads_vector(a.affine).then_some((BIND_VECTOR_A, p.coefficients_a)));
             list.extend(b.map(|_| (BIND_B, p.b)));
             list.extend(b.filter(|(b, _)| reads_vector(b.affine)).map(|_| (BIND_VECTOR_B, p.coefficients_b)));
             list.extend(c.map(|_| (BIND_C, p.c)));
@@ -453,6 +453,30 @@ fn every_plan_at_64_pixels_reads_what_was_written_and_draws_every_tile_once() {
 #[test]
 fn every_plan_at_128_pixels_reads_what_was_written_and_draws_every_tile_once() {
     for_every_plan(128, check_plan);
+}
+
+/// Pixels of operands whose norm a convolution computes by itself, over all passes of the plan.
+fn own_norms(plan: &Plan) -> Vec<f32> {
+    let mut pixels = Vec::new();
+    for draw in plan.passes.iter().flat_map(|pass| &pass.draws) {
+        let Kernel::Conv { a, b, .. } = plan.kernels[draw.kernel] else { continue };
+        let p: ConvParams = bytemuck::pod_read_unaligned(params(plan, draw, 0));
+        pixels.extend((a.affine == Affine::Own).then_some(p.pixels_a));
+        pixels.extend(b.is_some_and(|b| b.affine == Affine::Own).then_some(p.pixels_b));
+    }
+    pixels
+}
+
+#[test]
+fn norms_of_very_small_tensors_take_no_pass() {
+    for image_size in common::plans::SIZES {
+        for_every_plan(image_size, |model, plan| {
+            let pixels = own_norms(plan);
+            let Generator::Paper { .. } = model.manifest.generator else { return };
+            assert!(pixels.contains(&16.0), "{}: no convolution norms 4 x 4 pixels", plan.model);
+            assert!(pixels.iter().all(|n| *n <= 256.0), "{}: norms of {pixels:?} pixels", plan.model);
+        });
+    }
 }
 
 /// Of every model in every format, on every device, whatever is planned of it.
