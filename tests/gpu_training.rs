@@ -25,21 +25,33 @@ type Example = BTreeMap<String, Tensor>;
 /// What a training has come to.
 struct Trained {
     losses: Vec<f32>,
+    /// Of the examples that are held out.
+    held_out: Vec<(usize, f32)>,
     taps: BTreeMap<String, Vec<f64>>,
 }
 
-/// Runs steps on a device; `None` without one.
-fn train(lab: &Lab, training: &Arc<Training>, examples: &[Example], batch: usize, steps: usize) -> Option<Trained> {
-    let request = TrainingRequest {
+/// Steps on batches of all `examples`, the last of which is tapped.
+fn request(training: &Arc<Training>, examples: &[Example], batch: usize, steps: usize) -> TrainingRequest {
+    TrainingRequest {
         training: training.clone(),
         examples: Arc::new(examples.to_vec()),
+        held_out: 0,
         batch,
         steps,
         taps: ["gradient", "next.weights", "cartoon"].map(String::from).to_vec(),
         tap_every: steps,
         paused: false,
-    };
+    }
+}
+
+/// Runs such steps on a device; `None` without one.
+fn train(lab: &Lab, training: &Arc<Training>, examples: &[Example], batch: usize, steps: usize) -> Option<Trained> {
+    run(lab, request(training, examples, batch, steps))
+}
+
+fn run(lab: &Lab, request: TrainingRequest) -> Option<Trained> {
     lab.run(move |app| {
+        let (steps, held_out) = (request.steps, request.held_out);
         app.insert_resource(bevy_toonface::ecs::CartoonBudget::UNLIMITED);
         let entity = app.world_mut().spawn(request).id();
         let progress = run_until(app, LIMIT, |world| {
@@ -48,6 +60,7 @@ fn train(lab: &Lab, training: &Arc<Training>, examples: &[Example], batch: usize
                 panic!("{error}");
             }
             progress.taps.as_ref().filter(|(step, _)| *step == steps)?;
+            progress.held_out.last().filter(|(step, _)| *step == steps).map_or(held_out == 0, |_| true).then_some(())?;
             Some(progress.clone())
         });
         app.world_mut().despawn(entity);
@@ -56,6 +69,7 @@ fn train(lab: &Lab, training: &Arc<Training>, examples: &[Example], batch: usize
         let wide = |tensor: Tensor| tensor.data.into_iter().map(f64::from).collect();
         Trained {
             losses: progress.losses.into_iter().map(|(_, loss)| loss).collect(),
+            held_out: progress.held_out,
             taps: taps.into_iter().map(|(name, tensor)| (name, wide(tensor))).collect(),
         }
     })
@@ -185,6 +199,38 @@ fn check_steps(model: &Model, scope: Scope, steps: usize) {
     }
     let gradient = last["gradient"].data.clone();
     compare_weights(&training, &trained.taps["next.weights"], &last["next.weights"].data, &gradient);
+}
+
+/// Each one's loss is measured as often as the others', by the weights before the first step and those after some; steps are
+/// what they are without them.
+#[test]
+fn examples_that_are_held_out_are_measured_and_never_learned_from() {
+    let model = lite(&["stem", "up1", "up2", "merge", "head"]);
+    let options = TrainingOptions { scope: Scope::Output, ..TrainingOptions::default() };
+    let training = Arc::new(Training::new(&model, 0, &options).expect("a training"));
+    let examples = examples(&training, 6, 5);
+    let (learned, others) = examples.split_at(3);
+    let Some(alone) = train(&EIGHT_PLANES, &training, learned, 2, 4) else { return };
+    // Three in batches of two: three batches.
+    let beside = TrainingRequest { held_out: 3, tap_every: 2, ..request(&training, &examples, 2, 4) };
+    let beside = run(&EIGHT_PLANES, beside).expect("a device");
+    assert_eq!((beside.losses, &beside.taps), (alone.losses, &alone.taps));
+    let steps: Vec<usize> = beside.held_out.iter().map(|(step, _)| *step).collect();
+    assert_eq!(steps, [0, 1, 2, 4]);
+
+    let start: Vec<f64> = training.states[0].start.iter().map(|w| f64::from(*w)).collect();
+    let by_weights = |values: &[f64]| {
+        let others: Vec<&Example> = others.iter().collect();
+        let given = given(&training, &others);
+        let weights = training.weights.iter().map(|w| (w.path.clone(), values[w.range.clone()].to_vec())).collect();
+        let last = evaluate_batch(&training.model.graph, &training.model.weights, 0, &Given { weights, ..given });
+        last[0]["loss"].data.iter().sum::<f64>()
+    };
+    for ((step, got), weights) in [(beside.held_out[0], &start), (beside.held_out[3], &beside.taps["next.weights"])] {
+        let expected = by_weights(weights);
+        println!("step {step}: {got} for {expected}");
+        assert!((f64::from(got) - expected).abs() <= 1e-5 * expected, "step {step}: {got} for {expected}");
+    }
 }
 
 /// Within 1e-4, which is a tenth of a step. Adam divides by the gradient's size plus 1e-8: where the gradient is no larger

@@ -23,9 +23,13 @@ pub struct Args {
     /// Steps of training.
     #[arg(long, default_value_t = TrainingOptions::default().steps)]
     pub steps: usize,
-    /// Pairs, the last by name, that are not trained on. The window trains on all.
+    /// Pairs, the last ones by name, that are not trained on. The group becomes what draws them best. In the window, two
+    /// pairs at least are trained on.
     #[arg(long, default_value_t = 4)]
     pub holdout: usize,
+    /// Stop when the pairs that are held out have not been drawn better for so many steps.
+    #[arg(long, value_name = "STEPS")]
+    pub patience: Option<usize>,
     /// Which weights are trained: those behind the trunk, or the whole branch.
     #[arg(long, value_enum, default_value_t = ScopeArg::Output)]
     pub scope: ScopeArg,

@@ -19,11 +19,11 @@ pub fn bar(progress: &FewShotProgress, elapsed: Duration) {
     eprint!("\r[{bar}] {step}/{steps} {loss}, {:.0} s ", elapsed.as_secs_f32());
 }
 
-/// The loss of every step in grey, and its running mean in blue; zero is at the bottom.
-pub fn curve(losses: &[f32]) -> RgbaImage {
+/// The loss of every step in grey, its running mean in blue, and that of held-out pairs in orange; zero is at the bottom.
+pub fn curve(FewShotProgress { losses, held_out, .. }: &FewShotProgress) -> RgbaImage {
     let [width, height] = SIZE;
     let mut picture = RgbaImage::from_pixel(width, height, Rgba([255; 4]));
-    let top = losses.iter().copied().fold(f32::MIN_POSITIVE, f32::max);
+    let top = top(losses, held_out);
     let x = |step: usize| MARGIN as f32 + (width - 2 * MARGIN) as f32 * step as f32 / losses.len().max(2) as f32;
     let y = |loss: f32| (height - MARGIN) as f32 - (height - 2 * MARGIN) as f32 * loss / top;
     for line in 0..=4 {
@@ -31,12 +31,22 @@ pub fn curve(losses: &[f32]) -> RgbaImage {
         segment(&mut picture, [MARGIN as f32, y], [(width - MARGIN) as f32, y], Rgba([225, 225, 225, 255]));
     }
     let smooth = smooth(losses);
-    for (values, colour) in [(losses, Rgba([170, 170, 170, 255])), (smooth.as_slice(), Rgba([30, 90, 200, 255]))] {
+    for (values, colour) in [(losses.as_slice(), Rgba([170, 170, 170, 255])), (smooth.as_slice(), Rgba([30, 90, 200, 255]))] {
         for (step, pair) in values.windows(2).enumerate() {
             segment(&mut picture, [x(step), y(pair[0])], [x(step + 1), y(pair[1])], colour);
         }
     }
+    for pair in held_out.windows(2) {
+        let [from, to] = [pair[0], pair[1]].map(|(step, loss)| [x(step), y(loss)]);
+        segment(&mut picture, from, to, Rgba([225, 120, 20, 255]));
+    }
     picture
+}
+
+/// The largest of both losses that is a number.
+pub fn top(losses: &[f32], held_out: &[(usize, f32)]) -> f32 {
+    let all = losses.iter().copied().chain(held_out.iter().map(|(_, loss)| *loss));
+    all.filter(|loss| loss.is_finite()).fold(f32::MIN_POSITIVE, f32::max)
 }
 
 /// The running mean.

@@ -28,6 +28,9 @@ pub struct Settings {
     pub learning_rate: f32,
     pub batch: usize,
     pub mirror: bool,
+    /// Pairs that are not trained on; two at least are.
+    pub holdout: usize,
+    pub patience: Option<usize>,
     /// GPU time that training may take of a frame; `None` leaves the budget alone.
     pub milliseconds: Option<f32>,
     /// Folder of the package that the group is saved in.
@@ -44,9 +47,16 @@ impl Settings {
             learning_rate: args.learning_rate,
             batch: args.batch,
             mirror: !args.no_mirror,
+            holdout: args.holdout,
+            patience: args.patience,
             milliseconds: args.shot.is_none().then_some(MILLISECONDS),
             folder: "my_cartoons".into(),
         }
+    }
+
+    /// How many of so many pairs are held out.
+    pub fn holdout_of(&self, pairs: usize) -> usize {
+        self.holdout.min(pairs.saturating_sub(2))
     }
 }
 
@@ -152,12 +162,15 @@ fn act(
 }
 
 fn session(settings: &Settings, inbox: &Inbox) -> FewShotSession {
-    let Settings { scope, steps, learning_rate, batch, mirror, .. } = *settings;
+    let Settings { scope, steps, learning_rate, batch, mirror, patience, .. } = *settings;
+    let pairs = inbox.pairs();
     FewShotSession {
         options: TrainingOptions { scope, steps, learning_rate, ..default() },
         batch,
         mirror,
-        ..FewShotSession::new(&settings.base, &settings.name, inbox.pairs())
+        holdout: settings.holdout_of(pairs.len()),
+        patience,
+        ..FewShotSession::new(&settings.base, &settings.name, pairs)
     }
 }
 

@@ -36,8 +36,7 @@ fn run(args: &Args, folder: &Path) -> Result<(), String> {
     };
     let model = args.model.as_ref().map(|path| Model::load(path)).transpose().map_err(|e| e.to_string())?;
     let pairs = pairs::read(pairs)?;
-    let trained = pairs.len().saturating_sub(args.holdout);
-    let (train, test) = pairs.split_at(trained);
+    let test = &pairs[pairs.len().saturating_sub(args.holdout)..];
     let mut app = Headless::default().start()?;
     app.insert_resource(CartoonBudget::UNLIMITED);
     if let Some(fault) = &app.world().resource::<CartoonSettings>().device_fault {
@@ -54,7 +53,7 @@ fn run(args: &Args, folder: &Path) -> Result<(), String> {
     })?;
     model.group_index(from).map_err(|e| e.to_string())?;
     let before = draw(&mut app, from, test)?;
-    let (losses, result) = learn(&mut app, args, [from, name], train)?;
+    let (progress, result) = learn(&mut app, args, [from, name], &pairs)?;
     let after = draw(&mut app, name, test)?;
 
     std::fs::create_dir_all(folder).map_err(|e| format!("cannot make the folder `{}`: {e}", folder.display()))?;
@@ -62,8 +61,9 @@ fn run(args: &Args, folder: &Path) -> Result<(), String> {
     result.save(&manifest).map_err(|e| e.to_string())?;
     println!("package with the group `{name}`: {}", manifest.display());
     let curve = folder.join("loss.png");
-    sheet::save(&chart::curve(&losses), &curve)?;
+    sheet::save(&chart::curve(&progress), &curve)?;
     if !test.is_empty() {
+        println!("kept: what was learned by step {}, which draws the held-out pairs best", result.step);
         let [old, new] = [&before, &after].map(|drawn| drawn.iter().map(|(_, l1)| l1).sum::<f32>() / test.len() as f32);
         println!("L1 of {} held-out pairs, of values in -1..1: {old:.4} before, {new:.4} after", test.len());
         let rows: Vec<_> = test.iter().zip(before.iter().zip(&after)).map(|(p, (b, a))| (p, &b.0, &a.0)).collect();
@@ -78,7 +78,7 @@ fn learn(
     args: &Args,
     [from, name]: [&String; 2],
     pairs: &[Pair],
-) -> Result<(Vec<f32>, FewShotResult), String> {
+) -> Result<(FewShotProgress, FewShotResult), String> {
     let mut images = app.world_mut().resource_mut::<Assets<Image>>();
     let pairs: Vec<FewShotPair> = pairs
         .iter()
@@ -89,6 +89,7 @@ fn learn(
         TrainingOptions { scope: args.scope.into(), steps: args.steps, learning_rate: args.learning_rate, ..default() };
     session.batch = args.batch;
     session.mirror = !args.no_mirror;
+    (session.holdout, session.patience) = (args.holdout, args.patience);
     let entity = app.world_mut().spawn(session).id();
     let (mut shown, started) = (0, Instant::now());
     loop {
@@ -109,7 +110,7 @@ fn learn(
             }
             let result = world.get::<FewShotResult>(entity).cloned().ok_or("the session has no result")?;
             println!("{shown} steps in {:.1} s", started.elapsed().as_secs_f32());
-            return Ok((progress.losses, result));
+            return Ok((progress, result));
         }
     }
 }

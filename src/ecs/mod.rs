@@ -45,4 +45,6 @@ pub use request::{CartoonRequest, Progress, RequestSource, Wanted};
 pub use smoothing::CartoonSmoothing;
 pub use status::{CartoonReady, CartoonStatus, IdleReason};
 #[cfg(feature = "few_shot")]
+pub(crate) use training::TrainingRun;
+#[cfg(feature = "few_shot")]
 pub use training::{Picker, TrainingProgress, TrainingRequest};

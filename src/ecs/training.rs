@@ -17,7 +17,10 @@ pub struct TrainingRequest {
     pub training: Arc<Training>,
     /// All that [`Training::examples`] names, for each example, as `[C, H, W]` or `[1, C, H, W]`.
     pub examples: Arc<Vec<BTreeMap<String, Tensor>>>,
-    /// Examples in a step, at least 1 and at most as many as there are.
+    /// The last so many examples are never learned from. Their loss is measured before the first step, and where `taps`
+    /// are read back.
+    pub held_out: usize,
+    /// Examples in a step, at least 1 and at most as many as there are to learn from.
     pub batch: usize,
     /// Steps to run.
     pub steps: usize,
@@ -37,10 +40,23 @@ pub struct TrainingProgress {
     pub step: usize,
     /// The loss of each of them, as far as it has been read back: the batch's, before the step.
     pub losses: Vec<(usize, f32)>,
+    /// The loss of the examples that are held out, by the weights after a step.
+    pub held_out: Vec<(usize, f32)>,
     /// The latest of what was tapped: the step after which, and tensors by name.
     pub taps: Option<(usize, Vec<(String, Tensor)>)>,
+    /// Batches of examples that are held out which have been read back since the last entry, and the sum of their losses.
+    pub(crate) batches: (usize, f32),
     /// Why it cannot go on.
     pub error: Option<CartoonError>,
+}
+
+/// What a run through the passes of a training is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum TrainingRun {
+    /// A step; as it was number so many, counted from 1.
+    Step(usize),
+    /// A batch of examples that are held out, one of so many, by the weights after a step.
+    HeldOut { step: usize, batch: usize, of: usize },
 }
 
 /// Which examples a step takes: all of them in turn, in another order each time.
@@ -60,6 +76,20 @@ impl Picker {
             return (0..count).collect();
         }
         (step * batch..(step + 1) * batch).map(|at| self.order(at / count)[at % count]).collect()
+    }
+
+    /// In how many batches of the same size `others` examples each have as many turns as any other.
+    pub(crate) fn batches_of(self, others: usize) -> usize {
+        let mut divisor = (others, self.batch);
+        while divisor.1 > 0 {
+            divisor = (divisor.1, divisor.0 % divisor.1);
+        }
+        others / divisor.0.max(1)
+    }
+
+    /// Batch `nth` of the `others` examples that follow those that are picked from.
+    pub(crate) fn pick_other(self, nth: usize, others: usize) -> Vec<usize> {
+        (nth * self.batch..(nth + 1) * self.batch).map(|at| self.count + at % others.max(1)).collect()
     }
 
     /// A permutation for each turn (Fisher and Yates), from a small generator of random numbers (xorshift, Marsaglia).
@@ -87,6 +117,13 @@ mod tests {
             let mut seen = vec![0; count];
             (0..count).flat_map(|step| picker.pick(step)).for_each(|example| seen[example] += 1);
             assert!(seen.iter().all(|n| *n == batch), "{picker:?}: {seen:?}");
+        }
+        for (others, batch, batches) in [(4, 4, 1), (3, 4, 3), (2, 4, 1), (5, 2, 5), (6, 4, 3), (1, 3, 1), (0, 4, 0)] {
+            let picker = Picker { count: 9, batch };
+            assert_eq!(picker.batches_of(others), batches, "{others} in batches of {batch}");
+            let mut seen = vec![0; others];
+            (0..batches).flat_map(|nth| picker.pick_other(nth, others)).for_each(|example| seen[example - 9] += 1);
+            assert!(seen.iter().all(|n| n * others == batches * batch), "{others} in batches of {batch}: {seen:?}");
         }
         let picker = Picker { count: 8, batch: 8 };
         assert_eq!(picker.pick(5), [0, 1, 2, 3, 4, 5, 6, 7]);

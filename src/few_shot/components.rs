@@ -17,7 +17,7 @@ pub struct FewShotSession {
     pub base: String,
     /// Name of the new group: letters, digits, `-` and `_`, since its file is named after it.
     pub name: String,
-    /// At least two; ten to fifteen are a good number. The two pictures of a pair show the same face at the same place
+    /// At least two beside those that are held out; ten to fifteen are a good number. The two pictures of a pair show the same face at the same place
     /// and have the same size.
     pub pairs: Vec<FewShotPair>,
     /// Scope, steps, step size and loss.
@@ -26,6 +26,13 @@ pub struct FewShotSession {
     /// pictures before it starts and twice the memory that they take. Default `true`; not for drawings with letters or a
     /// beauty spot.
     pub mirror: bool,
+    /// Pairs, the last ones, that are not learned from. Their loss is measured before the first step, after it, after every
+    /// 25th and after the last one; the group becomes what had the least. Default 0: the group becomes what the last
+    /// step makes of it.
+    pub holdout: usize,
+    /// Stops early, when the loss of the pairs that are held out has not been lower for so many steps. Default `None`:
+    /// never.
+    pub patience: Option<usize>,
     /// Examples in a step. Default 4; more than there are count as all.
     pub batch: usize,
     /// Run (the default), stand still, stop early, or give up. Change it whenever you like.
@@ -42,6 +49,8 @@ impl FewShotSession {
             pairs: pairs.into_iter().collect(),
             options: TrainingOptions::default(),
             mirror: true,
+            holdout: 0,
+            patience: None,
             batch: 4,
             control: FewShotControl::Run,
         }
@@ -129,6 +138,9 @@ pub struct FewShotProgress {
     pub steps: usize,
     /// The loss of each step's pairs: L1 of the values in -1..1, where lines count more, plus that of the edges.
     pub losses: Vec<f32>,
+    /// The loss of the pairs that are held out, on average, by the weights after a step; before the first one it is that of
+    /// the group it began with. Empty, if none are.
+    pub held_out: Vec<(usize, f32)>,
     /// The cartoon of one of the pairs as it was a few steps ago, `S` x `S` pixels; brought up to date every 25 steps.
     /// The default handle until there is one.
     pub preview: Handle<Image>,

@@ -10,9 +10,9 @@ use crate::model::ModelError;
 #[non_exhaustive]
 pub enum FewShotError {
     /// One example cannot tell a style from a face.
-    #[error("{found} pairs of photograph and cartoon are too few: add some, at least 2, better 10 to 15")]
+    #[error("{found} pairs of photograph and cartoon to learn from are too few: add some, at least 2, better 10 to 15")]
     TooFewPairs {
-        /// Pairs that were given.
+        /// Pairs that were given, without those that are held out.
         found: usize,
     },
     /// The two pictures of a pair do not belong together.

@@ -117,12 +117,12 @@ impl Features {
         self.known.is_empty()
     }
 
-    /// The examples as in a mirror. What the network makes of mirrored photographs is not the mirror image of what it
+    /// The first `count` examples as in a mirror. What the network makes of mirrored photographs is not the mirror image of what it
     /// makes of them, so it has to be tapped, too.
-    pub(super) fn mirrored(&self, known: Examples, commands: &mut Commands) -> Self {
+    pub(super) fn mirrored(&self, known: Examples, count: usize, commands: &mut Commands) -> Self {
         self.despawn(commands);
         let mirrored = Self { photos: Vec::new(), cartoons: Vec::new(), known, ..self.clone() };
-        let photos = mirrored.known.iter().map(|example| {
+        let photos = mirrored.known.iter().take(count).map(|example| {
             let source =
                 example.get(INPUT).map_or(CartoonSource::None, |photo| CartoonSource::Tensor(mirror(photo).into()));
             mirrored.helper(source, &mirrored.taps, commands)

@@ -26,6 +26,7 @@
 mod components;
 mod error;
 mod features;
+mod keeper;
 mod result;
 mod session;
 

@@ -9,7 +9,8 @@ use crate::model::{GroupEntry, ModelError, TensorFile};
 pub struct FewShotResult {
     /// Name of the group.
     pub name: String,
-    /// The step after which the weights were like this.
+    /// The step after which the weights were like this: the last one, or that of the least loss of the pairs that were
+    /// held out.
     pub step: usize,
     /// All weights of the branch.
     pub branch: TensorFile,

@@ -8,6 +8,7 @@ use bevy::ecs::system::SystemParam;
 use bevy::prelude::*;
 
 use super::features::{self, Features};
+use super::keeper::Keeper;
 use super::{
     FewShotControl, FewShotError, FewShotEvent, FewShotProgress, FewShotResult, FewShotSession, FewShotStatus,
 };
@@ -32,10 +33,10 @@ type Loaded = (Handle<CartoonModel>, Arc<Model>);
 pub(super) struct Work {
     training: Arc<Training>,
     model: Handle<CartoonModel>,
-    /// How many there were when it began.
+    /// How many there were to learn from when it began, and how many were held out.
     pairs: usize,
-    /// The latest weights that were finite, and the step after which.
-    good: Option<(usize, Vec<f32>)>,
+    held_out: usize,
+    keeper: Keeper,
 }
 
 #[derive(QueryData)]
@@ -95,8 +96,9 @@ impl Desk<'_, '_> {
             (None, ..) => self.begin(session),
             (Some(_), Some(features), _) => {
                 let Some(examples) = features.collect(&self.helpers)? else { return Ok(()) };
+                let learned = session.work.as_ref().map_or(0, |work| work.pairs);
                 if session.session.mirror && features.are_plain() {
-                    let mirrored = features.mirrored(examples, &mut self.commands);
+                    let mirrored = features.mirrored(examples, learned, &mut self.commands);
                     self.commands.entity(session.entity).try_insert(mirrored);
                 } else {
                     self.train(session, examples);
@@ -111,8 +113,9 @@ impl Desk<'_, '_> {
     /// Checks what was asked for, and has the examples prepared as soon as everything is loaded.
     fn begin(&mut self, session: &mut SessionQueryItem) -> Result<(), FewShotError> {
         let wanted = session.session;
-        if wanted.pairs.len() < 2 {
-            return Err(FewShotError::TooFewPairs { found: wanted.pairs.len() });
+        let pairs = wanted.pairs.len().saturating_sub(wanted.holdout);
+        if pairs < 2 {
+            return Err(FewShotError::TooFewPairs { found: pairs });
         }
         let allowed = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
         if wanted.name.is_empty() || !wanted.name.chars().all(allowed) {
@@ -127,7 +130,8 @@ impl Desk<'_, '_> {
         let training = Training::new(&model, group, &wanted.options)?;
         let features =
             features::spawn(&training, &model, &wanted.base, &wanted.pairs, &mut self.models, &mut self.commands)?;
-        let work = Work { training: Arc::new(training), model: handle, pairs: wanted.pairs.len(), good: None };
+        let (held_out, keeper) = (wanted.holdout, Keeper::default());
+        let work = Work { training: Arc::new(training), model: handle, pairs, held_out, keeper };
         self.commands.entity(session.entity).try_insert((work, features));
         session.progress.steps = wanted.options.steps.max(1);
         *session.status = FewShotStatus::Preparing;
@@ -154,9 +158,12 @@ impl Desk<'_, '_> {
     fn train(&mut self, session: &mut SessionQueryItem, mut examples: features::Examples) {
         let Some(work) = &session.work else { return };
         examples.iter_mut().for_each(|example| work.training.complete(example));
+        // Mirrored ones come before those that are held out.
+        examples[work.pairs..].rotate_left(work.held_out);
         let request = TrainingRequest {
             training: work.training.clone(),
-            batch: session.session.batch.clamp(1, examples.len()),
+            batch: session.session.batch.clamp(1, examples.len() - work.held_out),
+            held_out: work.held_out,
             examples: Arc::new(examples),
             steps: session.progress.steps,
             taps: ["next.weights", "cartoon"].map(String::from).to_vec(),
@@ -177,7 +184,11 @@ impl Desk<'_, '_> {
         if let Some(error) = &trained.error {
             return Err(FewShotError::Device(error.clone()));
         }
-        steer(session.session.control, request, trained.step);
+        let control = match (session.session.control, session.session.patience) {
+            (FewShotControl::Run, Some(patience)) if work.keeper.is_past(patience) => FewShotControl::Finish,
+            (control, _) => control,
+        };
+        steer(control, request, trained.step);
         let status = if request.paused { FewShotStatus::Paused } else { FewShotStatus::Training };
         session.status.set_if_neq(status);
 
@@ -193,7 +204,7 @@ impl Desk<'_, '_> {
         }
         // Weights of a step before a loss that is no number may arrive together with it.
         let taps = trained.taps.as_ref().filter(|(step, _)| spoiled.is_none_or(|spoiled| *step < spoiled));
-        let news = taps.filter(|(step, _)| work.good.as_ref().is_none_or(|(known, _)| known < step));
+        let news = taps.filter(|(step, _)| work.keeper.latest_step() < *step);
         if let Some((step, taps)) = news
             && !look(work, &mut session.progress, request, &mut self.images, (*step, taps))
         {
@@ -202,6 +213,10 @@ impl Desk<'_, '_> {
         if let Some(step) = spoiled {
             return Err(self.diverged(session.entity, session.session, work, step));
         }
+        for (step, loss) in trained.held_out.iter().skip(session.progress.held_out.len()) {
+            work.keeper.judge(*step, *loss);
+            session.progress.held_out.push((*step, *loss));
+        }
         if let (Some(loss), true) = (session.progress.losses.last(), session.progress.losses.len() > known) {
             let step = session.progress.step;
             self.events.write(FewShotEvent::Step { session: session.entity, step, loss: *loss });
@@ -209,7 +224,8 @@ impl Desk<'_, '_> {
         if session.progress.steps != request.steps {
             session.progress.steps = request.steps;
         }
-        if work.good.as_ref().is_none_or(|(step, _)| *step < request.steps) {
+        let is_judged = work.held_out == 0 || work.keeper.judged_step() >= request.steps;
+        if work.keeper.latest_step() < request.steps || !is_judged {
             return Ok(());
         }
         let result = self.install(session)?;
@@ -222,7 +238,7 @@ impl Desk<'_, '_> {
 
     /// The error of numbers that are none, with the last branch that was one kept.
     fn diverged(&mut self, entity: Entity, session: &FewShotSession, work: &Work, step: usize) -> FewShotError {
-        let kept = work.good.as_ref().map_or(0, |(kept, _)| *kept);
+        let (kept, _) = work.keeper.kept();
         let model = self.models.get(&work.model).map(|model| model.model.clone());
         if let Some(Ok(result)) = model.map(|model| make(&model, session, work)) {
             self.commands.entity(entity).try_insert(result);
@@ -251,10 +267,10 @@ fn check_name(model: &Model, name: &str) -> Result<(), FewShotError> {
     if taken { Err(error()) } else { Ok(()) }
 }
 
-/// The branch with the latest weights that were finite.
+/// The branch with the weights to keep.
 fn make(model: &Model, session: &FewShotSession, work: &Work) -> Result<FewShotResult, FewShotError> {
     let base = &model.weights.branches[model.group_index(&session.base)?];
-    let (step, weights) = work.good.as_ref().map_or((0, [].as_slice()), |(step, weights)| (*step, weights));
+    let (step, weights) = work.keeper.kept();
     let mut branch = work.training.branch(base, weights);
     branch.file = format!("{}.safetensors", session.name);
     Ok(FewShotResult { name: session.name.clone(), step, branch })
@@ -274,9 +290,9 @@ fn look(
     if !weights.data.iter().all(|w| w.abs() <= LARGEST_WEIGHT) {
         return false;
     }
-    work.good = Some((step, weights.data.clone()));
+    work.keeper.see(step, weights.data.clone(), work.held_out > 0);
     if let Some(cartoon) = tap("cartoon") {
-        let picker = Picker { count: request.examples.len(), batch: request.batch };
+        let picker = Picker { count: request.examples.len() - work.held_out, batch: request.batch };
         let example = picker.pick(step.saturating_sub(1)).first().copied().unwrap_or(0);
         // Mirrored ones come after those they are mirrored from.
         progress.preview_pair = example % work.pairs;

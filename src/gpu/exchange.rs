@@ -8,6 +8,8 @@ use bevy::render::MainWorld;
 
 use super::counters::CartoonCounters;
 use super::profile::{CartoonProfiling, StepInfo, StepTimes};
+#[cfg(feature = "few_shot")]
+use crate::ecs::TrainingRun;
 use crate::ecs::{
     CartoonBudget, CartoonError, CartoonGroup, CartoonRequest, CartoonSettings, CartoonTensors, Progress,
     ShaderReloads, Wanted,
@@ -33,9 +35,9 @@ pub(super) enum Report {
     Drawn { revision: u64, milliseconds: f32 },
     /// Tensors were read back.
     Tensors(Vec<(String, Tensor)>),
-    /// Tensors of a step of training were read back.
+    /// Tensors of a training were read back.
     #[cfg(feature = "few_shot")]
-    Trained { step: usize, tensors: Vec<(String, Tensor)> },
+    Trained { run: TrainingRun, tensors: Vec<(String, Tensor)> },
     /// A training cannot go on.
     #[cfg(feature = "few_shot")]
     TrainingFailed(CartoonError),

@@ -13,6 +13,8 @@ use bevy::render::renderer::{RenderDevice, RenderQueue};
 use half::f16;
 
 use super::chain::Chain;
+#[cfg(feature = "few_shot")]
+use crate::ecs::TrainingRun;
 use crate::model::{Shape, Tensor};
 use crate::plan::params::NO_FLOOR;
 use crate::plan::{Layout, PlannedTensor, TensorFormat};
@@ -24,9 +26,9 @@ const ROW_ALIGN: usize = 256;
 #[derive(Debug)]
 pub(super) struct Readback {
     pub entity: Entity,
-    /// The step of training that it is of, and none for a cartoon.
+    /// What of a training it is, and none for a cartoon.
     #[cfg(feature = "few_shot")]
-    pub step: Option<usize>,
+    pub run: Option<TrainingRun>,
     item: usize,
     tensors: Vec<(String, PlannedTensor)>,
     /// One buffer a plane, tensor after tensor.
@@ -73,7 +75,7 @@ impl Readback {
         Self {
             entity,
             #[cfg(feature = "few_shot")]
-            step: None,
+            run: None,
             item,
             tensors,
             buffers,

@@ -23,7 +23,7 @@ use super::record::toonface;
 use super::schedule::{Allowance, Costs};
 use super::state::Chains;
 use super::timer::{Stopwatch, Timer};
-use crate::ecs::{CartoonError, Picker, TrainingProgress, TrainingRequest};
+use crate::ecs::{CartoonError, Picker, TrainingProgress, TrainingRequest, TrainingRun};
 use crate::plan::{PlanOptions, TrainingPlan};
 
 /// Trainings under way, by entity.
@@ -44,7 +44,9 @@ struct Job {
     chains: Option<[Chain; 2]>,
     /// Steps that are through.
     step: usize,
-    /// Passes of this one that are recorded, and how many of them are to be recorded this frame.
+    /// The batch of examples that are held out whose loss comes before the next step.
+    check: Option<usize>,
+    /// Passes of this run that are recorded, and how many of them are to be recorded this frame.
     next: usize,
     slice: usize,
 }
@@ -76,15 +78,26 @@ fn extract_trainings(mut main: ResMut<MainWorld>, mut trainings: ResMut<Training
 pub(super) fn deliver(entity: &mut EntityWorldMut, report: Report) -> Option<Report> {
     let Some(mut progress) = entity.get_mut::<TrainingProgress>() else { return Some(report) };
     match report {
-        Report::Trained { step, mut tensors } => {
+        Report::Trained { run, mut tensors } => {
             tensors.retain(|(name, _)| name != "input");
-            if let Some(loss) = tensors.iter().position(|(name, _)| name == "loss") {
-                let (_, loss) = tensors.swap_remove(loss);
-                progress.losses.push((step, loss.data.iter().sum()));
-            }
-            progress.step = progress.step.max(step);
-            if !tensors.is_empty() {
-                progress.taps = Some((step, tensors));
+            let loss = tensors.iter().position(|(name, _)| name == "loss");
+            let loss = loss.map(|at| tensors.swap_remove(at).1.data.iter().sum());
+            match run {
+                TrainingRun::Step(step) => {
+                    progress.losses.extend(loss.map(|loss| (step, loss)));
+                    progress.step = progress.step.max(step);
+                    if !tensors.is_empty() {
+                        progress.taps = Some((step, tensors));
+                    }
+                }
+                TrainingRun::HeldOut { step, of, .. } => {
+                    let (batches, sum) = progress.batches;
+                    progress.batches = (batches + 1, sum + loss.unwrap_or(f32::NAN));
+                    if progress.batches.0 == of {
+                        let (_, sum) = std::mem::take(&mut progress.batches);
+                        progress.held_out.push((step, sum / of as f32));
+                    }
+                }
             }
             None
         }
@@ -145,9 +158,11 @@ impl Job {
         params: &PrepareParams,
         pipelines: &mut Pipelines,
     ) -> (Self, Option<CartoonError>) {
-        let count = request.examples.len();
+        let count = request.examples.len().saturating_sub(request.held_out);
         let picker = Picker { count, batch: request.batch.clamp(1, count.max(1)) };
-        let empty = Self { request, picker, number, costs: params.costs(0), chains: None, step: 0, next: 0, slice: 0 };
+        let check = (request.held_out > 0).then_some(0);
+        let costs = params.costs(0);
+        let empty = Self { request, picker, number, costs, chains: None, step: 0, check, next: 0, slice: 0 };
         match empty.chains(params, pipelines) {
             Ok(chains) => {
                 let costs = params.costs(chains[0].passes.len());
@@ -169,7 +184,8 @@ impl Job {
         };
         let model = request.training.model.manifest.name.clone();
         let failed = |reason: String| CartoonError::Plan { model: format!("training of {model}"), reason };
-        let plan = TrainingPlan::new(&request.training, options, picker.count).map_err(|e| failed(e.to_string()))?;
+        let examples = request.examples.len();
+        let plan = TrainingPlan::new(&request.training, options, examples).map_err(|e| failed(e.to_string()))?;
         let mut context =
             ChainContext { device: &params.device, queue: &params.queue, pipelines, pipeline_queue: params.queue() };
         let chains = Chain::pair(&plan, &mut context);
@@ -201,10 +217,11 @@ impl Job {
         Ok(ready)
     }
 
-    /// As many passes as fit, to the end of the step at most; one at least, unless there is a pause: a training must
+    /// As many passes as fit, to the end of the run at most; one at least, unless there is a pause: a training must
     /// come to its end beside cartoons that would take everything.
     fn take_slice(&mut self, allowance: &mut Allowance) {
-        if self.request.paused || self.step >= self.request.steps || allowance.is_lagging() || allowance.is_paused() {
+        let is_through = self.check.is_none() && self.step >= self.request.steps;
+        if self.request.paused || is_through || allowance.is_lagging() || allowance.is_paused() {
             return;
         }
         let open = self.costs.of(self.next..self.passes());
@@ -220,9 +237,42 @@ impl Job {
         self.chains.as_ref().is_some_and(|[chain, _]| there(chain))
     }
 
-    /// The chain of the step that is under way.
+    /// The chain of the run that is under way. What a run of held-out examples makes of the states, the next step
+    /// draws over.
     fn chain(&self) -> Option<&Chain> {
         self.chains.as_ref().map(|chains| &chains[self.step % 2])
+    }
+
+    /// What its passes are drawn for.
+    fn run(&self) -> TrainingRun {
+        let of = self.picker.batches_of(self.request.held_out);
+        self.check.map_or(TrainingRun::Step(self.step + 1), |batch| TrainingRun::HeldOut { step: self.step, batch, of })
+    }
+
+    /// The examples of a run.
+    fn picks(&self, run: TrainingRun) -> Vec<usize> {
+        match run {
+            TrainingRun::Step(step) => self.picker.pick(step - 1),
+            TrainingRun::HeldOut { batch, .. } => self.picker.pick_other(batch, self.request.held_out),
+        }
+    }
+
+    /// Whether more than the loss is wanted of a step.
+    fn is_tapped(&self, step: usize) -> bool {
+        let TrainingRequest { tap_every, steps, .. } = self.request;
+        step == 1 || step.is_multiple_of(tap_every.max(1)) || step >= steps
+    }
+
+    /// Goes on to the next run.
+    fn finish(&mut self, run: TrainingRun) {
+        self.next = 0;
+        match run {
+            TrainingRun::Step(step) => {
+                self.step = step;
+                self.check = (self.request.held_out > 0 && self.is_tapped(step)).then_some(0);
+            }
+            TrainingRun::HeldOut { batch, of, .. } => self.check = Some(batch + 1).filter(|next| *next < of),
+        }
     }
 }
 
@@ -266,7 +316,7 @@ struct Marks<'a> {
     total: usize,
 }
 
-/// Records a job's passes; after the last one of a step, what is read back. Returns the number of draws.
+/// Records a job's passes; after the last one of a run, what is read back. Returns the number of draws.
 fn record(
     job: &mut Job,
     entity: Entity,
@@ -281,7 +331,8 @@ fn record(
     let pipelines: Option<Vec<&RenderPipeline>> =
         chain.pipelines.iter().map(|id| cache.get_render_pipeline(*id)).collect();
     let Some(pipelines) = pipelines else { return 0 };
-    let picks = job.picker.pick(job.step);
+    let run = job.run();
+    let picks = job.picks(run);
     let mut draws = 0;
     for pass in chain.passes.get(steps.clone()).unwrap_or_default() {
         record_pass(encoder, pass, chain, &pipelines, &picks, marks);
@@ -293,16 +344,14 @@ fn record(
         job.next = steps.end;
         return draws;
     }
-    let step = job.step + 1;
-    let TrainingRequest { taps, tap_every, steps, .. } = &job.request;
     let mut names = vec!["loss".to_owned()];
-    if step == 1 || step.is_multiple_of((*tap_every).max(1)) || step >= *steps {
-        names.extend(taps.iter().filter(|name| *name != "loss").cloned());
+    if matches!(run, TrainingRun::Step(step) if job.is_tapped(step)) {
+        names.extend(job.request.taps.iter().filter(|name| *name != "loss").cloned());
     }
     let mut readback = Readback::record(chain, entity, 0, &names, device, encoder);
-    readback.step = Some(step);
+    readback.run = Some(run);
     frame.readbacks.push(readback);
-    (job.step, job.next) = (step, 0);
+    job.finish(run);
     draws
 }
 

@@ -42,8 +42,8 @@ pub(super) fn watch(
         frame.readbacks.retain(|readback| match readback.take() {
             Some(tensors) => {
                 #[cfg(feature = "few_shot")]
-                if let Some(step) = readback.step {
-                    exchange.reports.push((readback.entity, Report::Trained { step, tensors }));
+                if let Some(run) = readback.run {
+                    exchange.reports.push((readback.entity, Report::Trained { run, tensors }));
                     return false;
                 }
                 exchange.reports.push((readback.entity, Report::Tensors(tensors)));

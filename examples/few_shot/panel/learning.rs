@@ -31,17 +31,17 @@ pub(super) fn card(ui: &mut Ui, rect: Rect, view: &View) {
             caption(ui, places[i], words[i], colors[i]);
         }
         ui.add_space(side + 26.0);
-        let progress = view.progress.map_or((&[][..], 0), |progress| (progress.losses.as_slice(), progress.steps));
-        curve(ui, progress.0, progress.1);
+        curve(ui, view.progress.unwrap_or(&FewShotProgress::default()));
     });
 }
 
-/// The loss of every step in grey, its running mean in blue, over all the steps that there will be.
-fn curve(ui: &mut Ui, losses: &[f32], steps: usize) {
+/// The loss of every step in grey, its running mean in blue, and that of held-out pairs in the branches' colour, over all the
+/// steps that there will be.
+fn curve(ui: &mut Ui, FewShotProgress { losses, held_out, steps, .. }: &FewShotProgress) {
     let (rect, response) = ui.allocate_exact_size(ui.available_size(), Sense::hover());
     let plot = Rect::from_min_max(rect.min + vec2(40.0, 6.0), rect.max - vec2(4.0, 16.0));
     let painter = ui.painter_at(rect.expand(2.0));
-    let top = losses.iter().copied().filter(|loss| loss.is_finite()).fold(f32::MIN_POSITIVE, f32::max);
+    let top = chart::top(losses, held_out);
     let font = FontId::proportional(11.0);
     for line in 0..=2 {
         let y = plot.bottom() - plot.height() * line as f32 / 2.0;
@@ -51,8 +51,12 @@ fn curve(ui: &mut Ui, losses: &[f32], steps: usize) {
             painter.text(pos2(plot.left() - 6.0, y), Align2::RIGHT_CENTER, value, font.clone(), style::WEAK);
         }
     }
-    let last = steps.max(losses.len()).max(2) as f32;
-    let words = if losses.is_empty() { "loss".to_owned() } else { format!("loss, {steps} steps") };
+    let last = losses.len().max(*steps).max(2) as f32;
+    let words = match (losses.is_empty(), held_out.is_empty()) {
+        (true, _) => "loss".to_owned(),
+        (false, true) => format!("loss, {steps} steps"),
+        (false, false) => format!("loss, {steps} steps; dots: of the pairs that are held out"),
+    };
     painter.text(rect.right_bottom(), Align2::RIGHT_BOTTOM, words, font.clone(), style::WEAK);
     let place = |step: usize, loss: f32| {
         pos2(
@@ -62,10 +66,13 @@ fn curve(ui: &mut Ui, losses: &[f32], steps: usize) {
     };
     let smooth = chart::smooth(losses);
     for (values, stroke) in
-        [(losses, Stroke::new(1.0, style::WEAK.gamma_multiply(0.55))), (&smooth, Stroke::new(2.0, style::TRUNK))]
+        [(losses.as_slice(), Stroke::new(1.0, style::WEAK.gamma_multiply(0.55))), (&smooth, Stroke::new(2.0, style::TRUNK))]
     {
         let points: Vec<Pos2> = values.iter().enumerate().map(|(step, loss)| place(step, *loss)).collect();
         painter.line(points, stroke);
+    }
+    for (step, loss) in held_out {
+        painter.circle_filled(place(*step, *loss), 3.0, style::BRANCH);
     }
     let step = response.hover_pos().map(|at| ((at.x - plot.left()) / plot.width() * last).max(0.0) as usize);
     if let Some((step, loss)) = step.and_then(|step| Some((step, losses.get(step)?))) {

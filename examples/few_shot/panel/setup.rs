@@ -123,6 +123,11 @@ fn settings(ui: &mut Ui, view: &View, settings: &mut Settings) {
         ui.add(DragValue::new(&mut settings.batch).range(1..=16).speed(0.05));
         ui.checkbox(&mut settings.mirror, "mirrored, too");
     });
+    row(ui, "held out", |ui| {
+        ui.add(DragValue::new(&mut settings.holdout).range(0..=16).speed(0.05));
+        let held_out = settings.holdout_of(view.slots.len());
+        ui.label(weak(format!("of the pairs: {held_out}; what draws them best is kept")).small());
+    });
 }
 
 fn row<R>(ui: &mut Ui, name: &str, add: impl FnOnce(&mut Ui) -> R) {
