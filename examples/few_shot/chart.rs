@@ -31,7 +31,9 @@ pub fn curve(FewShotProgress { losses, held_out, .. }: &FewShotProgress) -> Rgba
         segment(&mut picture, [MARGIN as f32, y], [(width - MARGIN) as f32, y], Rgba([225, 225, 225, 255]));
     }
     let smooth = smooth(losses);
-    for (values, colour) in [(losses.as_slice(), Rgba([170, 170, 170, 255])), (smooth.as_slice(), Rgba([30, 90, 200, 255]))] {
+    for (values, colour) in
+        [(losses.as_slice(), Rgba([170, 170, 170, 255])), (smooth.as_slice(), Rgba([30, 90, 200, 255]))]
+    {
         for (step, pair) in values.windows(2).enumerate() {
             segment(&mut picture, [x(step), y(pair[0])], [x(step + 1), y(pair[1])], colour);
         }

@@ -65,9 +65,10 @@ fn curve(ui: &mut Ui, FewShotProgress { losses, held_out, steps, .. }: &FewShotP
         )
     };
     let smooth = chart::smooth(losses);
-    for (values, stroke) in
-        [(losses.as_slice(), Stroke::new(1.0, style::WEAK.gamma_multiply(0.55))), (&smooth, Stroke::new(2.0, style::TRUNK))]
-    {
+    for (values, stroke) in [
+        (losses.as_slice(), Stroke::new(1.0, style::WEAK.gamma_multiply(0.55))),
+        (&smooth, Stroke::new(2.0, style::TRUNK)),
+    ] {
         let points: Vec<Pos2> = values.iter().enumerate().map(|(step, loss)| place(step, *loss)).collect();
         painter.line(points, stroke);
     }

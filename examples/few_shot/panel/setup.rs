@@ -125,8 +125,9 @@ fn settings(ui: &mut Ui, view: &View, settings: &mut Settings) {
     });
     row(ui, "held out", |ui| {
         ui.add(DragValue::new(&mut settings.holdout).range(0..=16).speed(0.05));
-        let held_out = settings.holdout_of(view.slots.len());
-        ui.label(weak(format!("of the pairs: {held_out}; what draws them best is kept")).small());
+        let pairs = view.slots.len();
+        let words = format!("{} of {pairs}, to tell which step to keep", settings.holdout_of(pairs));
+        ui.label(weak(words).small());
     });
 }
 
