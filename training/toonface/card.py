@@ -59,7 +59,8 @@ L1 by who is drawn, all groups together:
   to three quarters of its height. Hats, scarves, hands before the face and profiles were never seen.
 - Trained on renderings: real photographs come out simpler. Strong side light leaves half a face dull, receding and curly
   hair are drawn as smooth patches with stray strokes, rimless glasses are lost or broken, narrowed eyes are hardly
-  drawn; beards are fainter than in the drawings they were learned from, and most lines of old faces are left out.
+  drawn; beards are fainter than in the drawings they were learned from; of the lines of old faces those on the forehead are
+  drawn, finer ones beside eyes and mouth often not.
 - A group is a manner of drawing, chosen by the game. The model does not tell anybody's age or gender.
 - The new groups saw {few_pairs} people each: hair styles and ages beyond those fall back on the base group's.
 """

@@ -30,6 +30,17 @@ float under_nose(vec2 at_uv) {
     return 1.0 - step_soft(1.0, dot(p, p), 0.35);
 }
 
+// A drawn wrinkle is wider than the fold it stands for: the most of the map within a few atlas pixels.
+float wrinkle_line(vec2 at_uv) {
+    const vec2 REACH = 0.9 / vec2(600.0, 1000.0);
+    float most = texture(wrinkle_map, at_uv).r;
+    for (int i = 0; i < 8; i++) {
+        float angle = 0.785398 * float(i);
+        most = max(most, texture(wrinkle_map, at_uv + REACH * vec2(cos(angle), sin(angle))).r);
+    }
+    return step_soft(0.25, most, 0.14);
+}
+
 vec3 paint_skin(vec2 at_uv, float lit, float island) {
     vec3 c = skin_colour * mix(SKIN_SHADE, vec3(1.0), lit);
     if (island > 0.5) return c;
@@ -43,7 +54,7 @@ vec3 paint_skin(vec2 at_uv, float lit, float island) {
     c = mix(c, hair_colour * mix(0.8, 0.95, lit), growth * step_soft(0.42, beard_at(mask.b, at_uv), 0.08) * (1.0 - mask.r));
     float ink = max(step_soft(0.34, mask.a, 0.14), lip_seam(at_uv));
     c = mix(c, c * 0.30 + vec3(0.06, 0.0, 0.0), 0.9 * ink);
-    return mix(c, c * vec3(0.50, 0.42, 0.41), step_soft(0.25, texture(wrinkle_map, at_uv).r, 0.14) * wrinkle);
+    return mix(c, c * vec3(0.46, 0.37, 0.36), wrinkle_line(at_uv) * wrinkle);
 }
 
 // Both irises lie on one sheet; `p` is relative to the nearer one.
