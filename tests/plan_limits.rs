@@ -238,7 +238,10 @@ fn usual_networks_take_few_passes_and_little_more_memory_than_what_is_alive() {
     let usual = [
         (Generator::Paper { base_channels: 8, image_size: 64 }, 330),
         (Generator::Paper { base_channels: 16, image_size: 128 }, 370),
-        (Generator::Lite { base_channels: 16, image_size: 128, branch }, 65),
+        (Generator::Lite { base_channels: 16, image_size: 128, branch: branch.clone() }, 65),
+        // Widths that are no powers of two: tensors of five and three tiles, and halves of them.
+        (Generator::Lite { base_channels: 20, image_size: 128, branch: branch.clone() }, 65),
+        (Generator::Lite { base_channels: 12, image_size: 64, branch }, 65),
     ];
     for (generator, most) in usual {
         let model = common::random_model(generator, GROUPS, 7);

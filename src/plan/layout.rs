@@ -191,14 +191,16 @@ pub struct LayoutUniform {
     pub pad: [i32; 2],
 }
 
-/// Columns for `n` cells: no empty cell if possible, then as near as possible to the one shape that all tensors of this
-/// many texels have, so that they can take turns in a texture.
+/// Columns for `n` cells: no empty cell if possible, then a height that is a power of two, so that halves and quarters of a
+/// tensor have room where it was; then as near as possible to the one shape that all tensors of this many texels have, so
+/// that they can take turns in a texture.
 fn best_columns(n: usize, (width, height): (usize, usize), square: bool, max_size: usize) -> Option<usize> {
     let wanted = preferred_height(n * width * height, square);
     (1..=n).filter(|columns| columns * width <= max_size && n.div_ceil(*columns) * height <= max_size).min_by_key(
         |columns| {
             let rows = n.div_ceil(*columns);
-            (columns * rows - n, (rows * height).abs_diff(wanted), columns * width)
+            let height = rows * height;
+            (columns * rows - n, !height.is_power_of_two(), height.abs_diff(wanted), columns * width)
         },
     )
 }
