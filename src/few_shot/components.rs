@@ -17,8 +17,8 @@ pub struct FewShotSession {
     pub base: String,
     /// Name of the new group: letters, digits, `-` and `_`, since its file is named after it.
     pub name: String,
-    /// At least two beside those that are held out; ten to fifteen are a good number. The two pictures of a pair show the same face at the same place
-    /// and have the same size.
+    /// At least two beside those that are held out; ten to fifteen are a good number. The two pictures of a pair show the
+    /// same face at the same place and have the same size.
     pub pairs: Vec<FewShotPair>,
     /// Scope, steps, step size and loss.
     pub options: TrainingOptions,

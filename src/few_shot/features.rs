@@ -117,8 +117,8 @@ impl Features {
         self.known.is_empty()
     }
 
-    /// The first `count` examples as in a mirror. What the network makes of mirrored photographs is not the mirror image of what it
-    /// makes of them, so it has to be tapped, too.
+    /// The first `count` examples as in a mirror. What the network makes of mirrored photographs is not the mirror image
+    /// of what it makes of them, so it has to be tapped, too.
     pub(super) fn mirrored(&self, known: Examples, count: usize, commands: &mut Commands) -> Self {
         self.despawn(commands);
         let mirrored = Self { photos: Vec::new(), cartoons: Vec::new(), known, ..self.clone() };
