@@ -225,6 +225,12 @@ impl<'a> Window<'a> {
 const BUTTON: (f32, f32) = (70.0, 562.0);
 
 #[test]
+fn two_pairs_at_least_are_learned_from() {
+    let settings = studio::Settings::new(&Args::parse_from(["few_shot", "--holdout", "4"]));
+    assert_eq!([0, 1, 2, 3, 5, 6, 15].map(|pairs| settings.holdout_of(pairs)), [0, 0, 0, 1, 3, 4, 4]);
+}
+
+#[test]
 fn a_group_is_learned_by_hand() {
     let folder = Folder::new("hand");
     WINDOW.run(move |app| {

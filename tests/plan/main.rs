@@ -4,6 +4,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod held;
+mod norms;
 mod weights;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -453,32 +454,6 @@ fn every_plan_at_64_pixels_reads_what_was_written_and_draws_every_tile_once() {
 #[test]
 fn every_plan_at_128_pixels_reads_what_was_written_and_draws_every_tile_once() {
     for_every_plan(128, check_plan);
-}
-
-/// Pixels of operands whose norm a convolution computes by itself, over all passes of the plan.
-fn own_norms(plan: &Plan) -> Vec<f32> {
-    let mut pixels = Vec::new();
-    for draw in plan.passes.iter().flat_map(|pass| &pass.draws) {
-        let Kernel::Conv { a, b, .. } = plan.kernels[draw.kernel] else { continue };
-        let p: ConvParams = bytemuck::pod_read_unaligned(params(plan, draw, 0));
-        pixels.extend((a.affine == Affine::Own).then_some(p.pixels_a));
-        pixels.extend(b.is_some_and(|b| b.affine == Affine::Own).then_some(p.pixels_b));
-    }
-    pixels
-}
-
-#[test]
-fn norms_of_very_small_tensors_take_no_pass() {
-    for image_size in common::plans::SIZES {
-        let mut smallest = BTreeSet::new();
-        for_every_plan(image_size, |_, plan| {
-            let pixels = own_norms(plan);
-            assert!(pixels.iter().all(|n| *n <= 256.0), "{}: norms of {pixels:?} pixels", plan.model);
-            smallest.extend(pixels.into_iter().map(|n| n as usize));
-        });
-        let side = image_size / 16;
-        assert!(smallest.contains(&(side * side)), "{image_size}: {smallest:?}");
-    }
 }
 
 /// Of every model in every format, on every device, whatever is planned of it.
