@@ -7,13 +7,13 @@ mod gpu;
 
 use bevy::asset::RenderAssetUsages;
 use bevy::prelude::*;
+use bevy::render::RenderApp;
 use bevy::render::error_handler::{RenderErrorHandler, RenderErrorPolicy};
 use bevy::render::render_resource::{Extent3d, TextureDimension, TextureFormat};
 use bevy::render::renderer::RenderDevice;
-use bevy::shader::Shader;
 use bevy::window::{PrimaryWindow, WindowResolution};
 use bevy_toonface::ecs::{CartoonTaps, Progress};
-use bevy_toonface::gpu::CartoonChains;
+use bevy_toonface::gpu::{CartoonChains, CartoonPipelines};
 use bevy_toonface::model::Model;
 use bevy_toonface::plan::TensorFormat;
 use bevy_toonface::prelude::*;
@@ -153,20 +153,23 @@ fn a_model_that_can_never_fit_is_refused_when_it_loads() {
 fn a_shader_that_does_not_compile_is_named_and_the_game_runs_on() {
     let run = |app: &mut App| {
         let (model, image) = (lite(app), add_image(app, gradient(32, 32)));
-        let path = "embedded://bevy_toonface/shaders/lib/layout.wgsl";
-        let library: Handle<Shader> = app.world().resource::<AssetServer>().load(path);
+        let path = "lib/layout.wgsl";
         let good =
-            run_until(app, LIMIT, |world| world.resource::<Assets<Shader>>().get(&library).cloned()).expect(path);
-        let set = |app: &mut App, shader: Shader| {
-            app.world_mut().resource_mut::<Assets<Shader>>().insert(&library, shader).expect("a living handle");
+            std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/shaders/lib/layout.wgsl")).expect(path);
+        let set = |app: &mut App, text: &str| {
+            let device = app.world().resource::<RenderDevice>().clone();
+            let mut pipelines = app.sub_app_mut(RenderApp).world_mut().resource_mut::<CartoonPipelines>();
+            assert!(pipelines.replace_shader(path, text.to_owned(), &device), "there is {path}");
+            assert!(!pipelines.replace_shader("lib/none.wgsl", text.to_owned(), &device), "there is another file");
             (0..3).for_each(|_| app.update());
         };
-        set(app, Shader::from_wgsl("#define_import_path bevy_toonface::lib::layout\nfn locate( {", path));
+        set(app, "#define_import_path bevy_toonface::lib::layout\n\nfn locate( {");
         let entity = spawn_picture(app, &model, "first", &image);
         let error = wait_for_error(app, entity);
-        assert!(matches!(&error, CartoonError::Pipeline { kernel, .. } if !kernel.is_empty()), "{error}");
+        let CartoonError::Pipeline { kernel, reason } = &error else { panic!("{error}") };
+        assert!(!kernel.is_empty() && reason.starts_with("lib/layout.wgsl, line 3: "), "{error}");
         (0..20).for_each(|_| app.update());
-        set(app, good);
+        set(app, &good);
         app.world_mut().get_mut::<CartoonGroup>(entity).expect("a group").0 = "second".into();
         until(app, entity, "a cartoon", CartoonStatus::is_running);
     };

@@ -18,6 +18,7 @@ use bevy::tasks::block_on;
 use bevy::window::ExitCondition;
 use bevy::winit::WinitPlugin;
 use bevy_toonface::ToonfacePlugin;
+use bevy_toonface::gpu::CartoonPipelines;
 
 /// What to do about a missing GPU.
 const NO_GPU: &str = "no GPU: install a Vulkan driver (Debian: mesa-vulkan-drivers for a software one)";
@@ -105,7 +106,10 @@ impl Drop for HeadlessApp {
     fn drop(&mut self) {
         let channels = self.0.world_mut().remove_resource::<RenderAppChannels>();
         let render_app = channels.and_then(|mut channels| block_on(channels.recv()));
-        let Some(render_app) = render_app else { return };
+        let Some(mut render_app) = render_app else { return };
+        if let Some(mut pipelines) = render_app.world_mut().get_resource_mut::<CartoonPipelines>() {
+            pipelines.finish();
+        }
         let Some(cache) = render_app.world().get_resource::<PipelineCache>() else { return };
         let compiles =
             |state: &CachedPipelineState| matches!(state, CachedPipelineState::Creating(t) if !t.is_finished());

@@ -5,7 +5,7 @@
 #import bevy_toonface::lib::layout::{Layout, bound, locate, origin, quotient, uv_of}
 #import bevy_toonface::lib::nearest::nearest
 #ifndef MAXIMUM
-#import bevy_toonface::lib::moments as moments
+#import bevy_toonface::lib::moments::{Extent, merge_moments}
 #endif
 
 struct Params {
@@ -31,7 +31,7 @@ fn merged(item: i32, tile: i32) -> vec4<f32> {
 }
 #else
 fn merged(item: i32, tile: i32) -> vec4<f32> {
-    return moments::merge_moments(item, tile, params.a, moments::Extent(params.chunk, params.pixels)).mean;
+    return merge_moments(item, tile, params.a, Extent(params.chunk, params.pixels)).mean;
 }
 #endif
 

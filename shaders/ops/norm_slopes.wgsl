@@ -61,6 +61,7 @@ struct Whole {
     product: f32,
 }
 
+#ifndef INSTANCE
 fn whole(item: i32) -> Whole {
     let n = f32(params.rows);
     let channels = bound(params.channels, item);
@@ -84,6 +85,7 @@ fn whole(item: i32) -> Whole {
     }
     return Whole(mean, scale, slope, product);
 }
+#endif
 
 @fragment
 fn fragment(@builtin(position) position: vec4<f32>) -> Targets {

@@ -11,8 +11,9 @@ use bevy::render::texture::GpuImage;
 use super::counters::CartoonCounters;
 use super::exchange::Request;
 use super::picture::{Ends, PICTURE_STRIDE, PictureUniform};
-use super::pipelines::{Pipeline, Pipelines};
+use super::pipelines::{CartoonPipelines, Pipeline, PipelineId};
 use super::prepare::PrepareParams;
+use super::program::Program;
 use super::readback::upload;
 use super::smoothing::{Histories, SmoothingPipelines, Upcoming};
 use super::state::{Batch, BatchItem, ChainState, EndBindGroups};
@@ -35,27 +36,37 @@ pub(super) fn ready_pipelines(
     state: &ChainState,
     smooths: bool,
     params: &PrepareParams,
-    pipelines: &mut Pipelines,
+    pipelines: &mut CartoonPipelines,
 ) -> Result<Option<EndPipelines>, CartoonError> {
-    let (queue, input) = (params.queue(), state.chain.plan.input().layout.arrangement);
+    let input = state.chain.plan.input().layout.arrangement;
     let plan = &state.chain.plan;
     let Some(picture) = plan.picture.map(|tensor| plan.tensors[tensor].layout.arrangement) else { return Ok(None) };
+    let composite = |over_source| Program::Composite { tensor: picture, over_source };
     let ends = EndPipelines {
-        encode: pipelines.encode(input, &queue),
-        composite: [false, true].map(|source| pipelines.composite(picture, source, &queue)),
-        smoothing: smooths.then(|| SmoothingPipelines::new(input, pipelines, params)),
+        encode: pipelines.get_or_compile(Program::Encode(input), &params.device),
+        composite: [false, true].map(|source| pipelines.get_or_compile(composite(source), &params.device)),
+        smoothing: smooths.then(|| SmoothingPipelines::new(input, pipelines, &params.device)),
     };
-    let mut ready = params.ready(ends.encode.id, || "encode".into())?;
-    for composite in &ends.composite {
-        ready &= params.ready(composite.id, || "composite".into())?;
-    }
-    if let Some(smoothing) = &ends.smoothing {
-        ready &= smoothing.ready(params)?;
-    }
-    for (kernel, id) in state.chain.plan.kernels.iter().zip(&state.chain.pipelines) {
-        ready &= params.ready(*id, || kernel.to_string())?;
-    }
+    let smoothing = ends.smoothing.iter().flat_map(SmoothingPipelines::all);
+    let ends_of = std::iter::once(&ends.encode).chain(&ends.composite).chain(smoothing).map(|pipeline| pipeline.id);
+    let ready = are_ready(pipelines, ends_of.chain(state.chain.pipelines.iter().copied()))?;
     Ok(ready.then_some(ends))
+}
+
+/// Whether all of some pipelines have compiled.
+///
+/// # Errors
+/// The first one that does not compile on this device.
+pub(super) fn are_ready(
+    pipelines: &CartoonPipelines,
+    ids: impl IntoIterator<Item = PipelineId>,
+) -> Result<bool, CartoonError> {
+    let mut ready = true;
+    for id in ids {
+        let failed = |(kernel, reason)| CartoonError::Pipeline { kernel, reason };
+        ready &= pipelines.readiness(id).map_err(failed)?;
+    }
+    Ok(ready)
 }
 
 /// Whether the images of a request are on the device, in the sizes that the request was made for: an image that has
@@ -149,7 +160,7 @@ fn bind_ends(
     params: &PrepareParams,
     counters: &mut CartoonCounters,
 ) -> EndBindGroups {
-    let ends = Ends { device: &params.device, cache: &params.cache, buffer: &state.pictures };
+    let ends = Ends { device: &params.device, buffer: &state.pictures };
     let make = || {
         counters.bind_groups += 1 + u64::from(source.is_some());
         EndBindGroups {

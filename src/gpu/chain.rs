@@ -6,18 +6,18 @@ use bevy::platform::collections::HashMap;
 use bevy::prelude::default;
 use bevy::render::render_resource::{
     BindGroup, BindGroupEntry, BindingResource, Buffer, BufferBinding, BufferInitDescriptor, BufferSize, BufferUsages,
-    CachedRenderPipelineId, Extent3d, Origin3d, Sampler, SamplerDescriptor, TexelCopyBufferLayout,
-    TexelCopyTextureInfo, Texture, TextureDescriptor, TextureDimension, TextureUsages, TextureView,
-    TextureViewDescriptor,
+    Extent3d, Origin3d, Sampler, SamplerDescriptor, TexelCopyBufferLayout, TexelCopyTextureInfo, Texture,
+    TextureDescriptor, TextureDimension, TextureUsages, TextureView, TextureViewDescriptor,
 };
 use bevy::render::renderer::{RenderDevice, RenderQueue};
 
-use super::pipelines::{PipelineQueue, Pipelines, texture_format};
+use super::pipelines::{CartoonPipelines, PipelineId};
+use super::program::{Program, texture_format};
 use super::readback::texel_bytes;
 #[cfg(feature = "few_shot")]
 use crate::plan::TrainingPlan;
 use crate::plan::kernel::{BIND_PARAMS, BIND_SAMPLER};
-use crate::plan::{Plan, Rect, TensorFormat, TextureRef, WEIGHT_TEXTURE_WIDTH};
+use crate::plan::{Kernel, Plan, Rect, TensorFormat, TextureRef, WEIGHT_TEXTURE_WIDTH};
 
 /// Size of the window of the parameter buffer that a draw sees: no block is longer.
 const PARAMS_WINDOW: u64 = 512;
@@ -28,7 +28,7 @@ pub(super) struct Chain {
     pub plan: Plan,
     pub passes: Vec<ChainPass>,
     /// Pipelines by kernel index of the plan.
-    pub pipelines: Vec<CachedRenderPipelineId>,
+    pub pipelines: Vec<PipelineId>,
     pub slots: Vec<(Texture, TextureView)>,
     bind_groups: Vec<BindGroup>,
     shared: Shared,
@@ -77,8 +77,7 @@ pub(super) struct ChainDraw {
 pub(super) struct ChainContext<'a> {
     pub device: &'a RenderDevice,
     pub queue: &'a RenderQueue,
-    pub pipelines: &'a mut Pipelines,
-    pub pipeline_queue: PipelineQueue<'a>,
+    pub pipelines: &'a mut CartoonPipelines,
 }
 
 impl Chain {
@@ -127,8 +126,8 @@ impl Chain {
         let device = context.device;
         let label = |what: &str| format!("bevy_toonface/{}/{what}", plan.model);
 
-        let kernels: Vec<_> =
-            plan.kernels.iter().map(|k| context.pipelines.kernel(*k, &context.pipeline_queue)).collect();
+        let mut pipeline = |kernel: &Kernel| context.pipelines.get_or_compile(Program::Kernel(*kernel), device);
+        let kernels: Vec<_> = plan.kernels.iter().map(&mut pipeline).collect();
         let mut bind_groups = Vec::new();
         let mut known: HashMap<BindGroupKey<'_>, usize> = HashMap::default();
         let mut passes = Vec::with_capacity(plan.passes.len());
@@ -136,7 +135,7 @@ impl Chain {
             let mut draws = Vec::with_capacity(pass.draws.len());
             for draw in &pass.draws {
                 let bind_group = *known.entry((draw.kernel, draw.textures.as_slice())).or_insert_with(|| {
-                    let layout = context.pipeline_queue.cache.get_bind_group_layout(&kernels[draw.kernel].layout);
+                    let layout = &kernels[draw.kernel].layout;
                     let mut entries = vec![params_entry(&shared.params), nearest_entry(&shared.nearest)];
                     entries.extend(draw.textures.iter().map(|(binding, texture)| BindGroupEntry {
                         binding: *binding,
@@ -147,7 +146,7 @@ impl Chain {
                             TextureRef::Slot(slot) => &slots[*slot].1,
                         }),
                     }));
-                    bind_groups.push(device.create_bind_group(label(&pass.label()).as_str(), &layout, &entries));
+                    bind_groups.push(device.create_bind_group(label(&pass.label()).as_str(), layout, &entries));
                     bind_groups.len() - 1
                 });
                 draws.push(ChainDraw {

@@ -12,6 +12,7 @@
 mod attachments;
 mod batch;
 mod chain;
+mod compile;
 mod counters;
 mod device;
 mod exchange;
@@ -24,18 +25,16 @@ mod picture;
 mod pipelines;
 mod prepare;
 mod profile;
+mod program;
 mod readback;
 mod record;
 mod schedule;
-mod shaders;
 mod showable;
 mod smoothing;
 mod state;
 mod timer;
 #[cfg(feature = "few_shot")]
 mod training;
-#[cfg(all(feature = "hot_reload", not(target_arch = "wasm32")))]
-mod trial;
 mod view;
 mod watch;
 
@@ -50,6 +49,7 @@ pub use device::{DeviceSupport, device_support};
 pub use exchange::{CartoonChains, ChainInfo};
 #[cfg(all(feature = "hot_reload", not(target_arch = "wasm32")))]
 pub use hot_reload::ShaderFolder;
+pub use pipelines::{CartoonPipelines, PipelineInfo};
 pub use profile::{CartoonProfiling, Section, StepInfo, StepTimes};
 pub use showable::is_showable;
 
@@ -72,7 +72,6 @@ pub struct CartoonRenderPlugin {
 
 impl Plugin for CartoonRenderPlugin {
     fn build(&self, app: &mut App) {
-        shaders::embed(app);
         app.add_plugins(RenderAssetPlugin::<model::RenderCartoonModel>::default());
         #[cfg(all(feature = "hot_reload", not(target_arch = "wasm32")))]
         app.init_resource::<ShaderFolder>();
@@ -82,11 +81,9 @@ impl Plugin for CartoonRenderPlugin {
         if app.get_sub_app(RenderApp).is_none() {
             return;
         }
-        let shaders = shaders::load(app);
         let support = device_support(app, self.max_planes);
         let Some(render_app) = app.get_sub_app_mut(RenderApp) else { return };
         render_app
-            .insert_resource(shaders)
             .insert_resource(prepare::ChainSettings {
                 limits: support.limits,
                 format: self.format,
@@ -98,7 +95,7 @@ impl Plugin for CartoonRenderPlugin {
             .init_resource::<exchange::Exchange>()
             .init_resource::<state::Chains>()
             .init_resource::<timer::Timer>()
-            .init_resource::<pipelines::Pipelines>()
+            .init_resource::<pipelines::CartoonPipelines>()
             .add_systems(
                 RenderStartup,
                 (pipelines::init_pipelines, state::init_chains, timer::init_timer, prepare::init_settings),
@@ -109,9 +106,7 @@ impl Plugin for CartoonRenderPlugin {
                 (
                     timer::make_laps.run_if(timer::laps_are_due).in_set(RenderSystems::PrepareResources),
                     prepare::prepare_cartoons.in_set(RenderSystems::PrepareBindGroups),
-                    pipelines::add_written_shaders
-                        .run_if(pipelines::has_written_shaders)
-                        .in_set(RenderSystems::ExtractCommands),
+                    pipelines::poll_pipelines.in_set(RenderSystems::ExtractCommands),
                     watch::watch.in_set(RenderSystems::Cleanup),
                 ),
             )
@@ -124,7 +119,7 @@ impl Plugin for CartoonRenderPlugin {
             Render,
             (hot_reload::watch_shaders, hot_reload::reload_shaders)
                 .chain()
-                .before(pipelines::add_written_shaders)
+                .before(pipelines::poll_pipelines)
                 .in_set(RenderSystems::ExtractCommands),
         );
     }

@@ -3,13 +3,14 @@
 use bevy::math::{URect, Vec2};
 use bevy::render::render_resource::{
     BindGroup, BindGroupEntry, BindingResource, Buffer, BufferBinding, BufferDescriptor, BufferSize, BufferUsages,
-    PipelineCache, TextureView,
+    TextureView,
 };
 use bevy::render::renderer::RenderDevice;
 use bytemuck::{Pod, Zeroable};
 
 use super::chain::Chain;
-use super::pipelines::{BIND_SOURCE, Pipeline};
+use super::pipelines::Pipeline;
+use super::program::BIND_SOURCE;
 use crate::plan::kernel::{BIND_A, BIND_PARAMS};
 use crate::plan::{Layout, LayoutUniform};
 
@@ -65,15 +66,13 @@ pub(super) fn picture_buffer(device: &RenderDevice, batch: usize, label: &str) -
 /// What the bind groups of both ends need.
 pub(super) struct Ends<'a> {
     pub device: &'a RenderDevice,
-    pub cache: &'a PipelineCache,
     pub buffer: &'a Buffer,
 }
 
 impl Ends<'_> {
     pub fn encode(&self, pipeline: &Pipeline, source: &TextureView) -> BindGroup {
-        let layout = self.cache.get_bind_group_layout(&pipeline.layout);
         let entries = [self.params(), view(BIND_SOURCE, source)];
-        self.device.create_bind_group("bevy_toonface/encode", &layout, &entries)
+        self.device.create_bind_group("bevy_toonface/encode", &pipeline.layout, &entries)
     }
 
     pub fn composite(
@@ -83,11 +82,10 @@ impl Ends<'_> {
         chain: &Chain,
         tensor: usize,
     ) -> BindGroup {
-        let layout = self.cache.get_bind_group_layout(&pipeline.layout);
         let mut entries = vec![self.params()];
         entries.extend(source.map(|source| view(BIND_SOURCE, source)));
         entries.extend(chain.planes(tensor).zip(BIND_A..).map(|(plane, binding)| view(binding, plane)));
-        self.device.create_bind_group("bevy_toonface/composite", &layout, &entries)
+        self.device.create_bind_group("bevy_toonface/composite", &pipeline.layout, &entries)
     }
 
     fn params(&self) -> BindGroupEntry<'_> {

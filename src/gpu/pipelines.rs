@@ -1,250 +1,296 @@
-//! One pipeline a kernel, shared by all models, compiled in the background by Bevy's cache.
+//! One pipeline a program, shared by all models. Bevy's pipeline cache is not used: composing shaders took a third of the
+//! time that the first cartoon takes in a browser (benches/NOTES.md, step 18).
 
-use std::collections::BTreeMap;
-use std::marker::PhantomData;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::future::Future;
+use std::pin::Pin;
 
-use bevy::asset::uuid::Uuid;
-use bevy::core_pipeline::FullscreenShader;
+use bevy::platform::cell::SyncCell;
 use bevy::platform::collections::HashMap;
 use bevy::prelude::*;
-use bevy::render::render_resource::{
-    BindGroupLayoutDescriptor, BindGroupLayoutEntry, BindingType, BufferBindingType, CachedPipelineState,
-    CachedRenderPipelineId, ColorTargetState, ColorWrites, FragmentState, PipelineCache, RenderPipelineDescriptor,
-    SamplerBindingType, ShaderStages, TextureFormat, TextureSampleType, TextureViewDimension,
-};
-use bevy::shader::{Shader, ShaderCacheError, ShaderDefVal};
+use bevy::render::render_resource::{BindGroupLayout, BindGroupLayoutEntry, ColorTargetState, RenderPipeline};
+use bevy::render::renderer::RenderDevice;
+use bevy::tasks::{block_on, poll_once};
+use wgpu::ShaderModule;
 
-use super::shaders::{Shaders, shader};
-use crate::plan::kernel::{BIND_A, BIND_PARAMS, BIND_SAMPLER};
-use crate::plan::{Arrangement, Kernel, Subject, Templates, TensorFormat};
+use super::compile::{CompileError, Parts, compile, module};
+use super::exchange::Exchange;
+use super::program::Program;
+use crate::plan::{Subject, Templates, WriteError};
 
-/// Format of the output image.
-pub(super) const OUTPUT_FORMAT: TextureFormat = TextureFormat::Rgba8UnormSrgb;
-/// First half of the ids of written shaders.
-const SHADER_NAMESPACE: u64 = 0x746f_6f6e_6661_6365;
-/// Binding of the picture.
-pub(super) const BIND_SOURCE: u32 = 1;
-/// Binding of what a picture was before.
-pub(super) const BIND_HISTORY: u32 = 2;
+/// A pipeline, or where it will be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct PipelineId(usize);
 
-/// A queued pipeline and the layout of its only bind group.
+/// A pipeline that was asked for and the layout of its only bind group.
 #[derive(Debug, Clone)]
 pub(super) struct Pipeline {
-    pub id: CachedRenderPipelineId,
-    pub layout: BindGroupLayoutDescriptor,
+    pub id: PipelineId,
+    pub layout: BindGroupLayout,
 }
 
-/// All pipelines that were asked for.
-#[derive(Resource, Default, Debug)]
-pub(super) struct Pipelines {
-    kernels: HashMap<Kernel, Pipeline>,
-    /// Picture to tensor.
-    encode: HashMap<Arrangement, Pipeline>,
-    /// Tensor to picture, with and without a picture below.
-    composite: HashMap<(Arrangement, bool), Pipeline>,
-    /// Picture and its past to its history.
-    settle: Option<Pipeline>,
-    /// History to tensor.
-    feed: HashMap<Arrangement, Pipeline>,
-    /// Shaders that the cache has not got yet.
-    pub(super) written: Vec<(AssetId<Shader>, Shader)>,
-    /// What the shaders were written for.
-    pub(super) subjects: Vec<(Handle<Shader>, Subject)>,
-    /// What they are written from.
-    pub(super) templates: Templates,
-    /// Files that are used as they are and that are not those of this build: path and text.
-    pub(super) files: BTreeMap<String, String>,
+type Compilation = Pin<Box<dyn Future<Output = Result<RenderPipeline, CompileError>> + Send>>;
+
+/// How far a pipeline is.
+enum State {
+    Compiling(SyncCell<Compilation>),
+    Ready(RenderPipeline),
+    Failed(CompileError),
+}
+
+struct Slot {
+    program: Program,
+    layout: BindGroupLayout,
+    state: State,
+}
+
+/// The plugin's pipelines. A resource of the render world, for loading screens and tools.
+#[derive(Resource, Default)]
+pub struct CartoonPipelines {
+    slots: Vec<Slot>,
+    known: HashMap<Program, PipelineId>,
+    shop: Shop,
+    /// Grows whenever other shaders are taken into use.
+    revision: u64,
+}
+
+/// Where pipelines are begun.
+#[derive(Clone, Default)]
+struct Shop {
+    /// What shaders are written from.
+    templates: Templates,
+    /// The vertex stage of all.
+    vertex: Option<ShaderModule>,
+}
+
+/// Changed shaders, and what is drawn with them compiled anew, beside what is in use.
+pub(super) struct Draft {
+    shop: Shop,
+    /// By index.
+    states: Vec<(usize, State)>,
+    /// Pipelines that there were.
+    slots: usize,
+}
+
+/// What is known of a pipeline.
+#[derive(Debug, Clone)]
+pub struct PipelineInfo {
+    /// What it draws, as error messages and graphics debuggers call it: `bevy_toonface/conv3 ...`.
+    pub label: String,
+    /// Entries of its only bind group.
+    pub bindings: Vec<BindGroupLayoutEntry>,
+    /// Its colour attachments.
+    pub targets: Vec<Option<ColorTargetState>>,
+    /// `Some(true)` if it can be drawn with, `None` while it compiles, `Some(false)` if it does not compile.
+    pub ready: Option<bool>,
 }
 
 /// Starts over on a new device.
-pub(super) fn init_pipelines(mut pipelines: ResMut<Pipelines>, shaders: Res<Shaders>) {
-    let Pipelines { templates, files, .. } = std::mem::take(&mut *pipelines);
-    let written = files.iter().filter_map(|(path, text)| Some((shaders.id(path)?, shader(path, text.clone()))));
-    *pipelines = Pipelines { written: written.collect(), templates, files, ..Pipelines::default() };
+pub(super) fn init_pipelines(mut pipelines: ResMut<CartoonPipelines>) {
+    let templates = std::mem::take(&mut pipelines.shop.templates);
+    let revision = pipelines.revision;
+    *pipelines = CartoonPipelines { shop: Shop { templates, vertex: None }, revision, ..CartoonPipelines::default() };
 }
 
-/// Whether there are shaders to hand over.
-pub(super) fn has_written_shaders(pipelines: Res<Pipelines>) -> bool {
-    !pipelines.written.is_empty()
-}
-
-/// Hands written shaders to the cache, which then compiles the pipelines that wait for them.
-pub(super) fn add_written_shaders(mut pipelines: ResMut<Pipelines>, mut cache: ResMut<PipelineCache>) {
-    for (id, shader) in pipelines.written.drain(..) {
-        cache.set_shader(id, shader);
+/// Takes over what has compiled since the last frame.
+pub(super) fn poll_pipelines(mut pipelines: ResMut<CartoonPipelines>, mut exchange: ResMut<Exchange>) {
+    exchange.shaders.revision = pipelines.revision;
+    if pipelines.is_compiling() {
+        pipelines.slots.iter_mut().for_each(|slot| slot.state.poll());
     }
 }
 
-/// A handle for a shader that no asset server knows.
-fn new_shader_handle() -> Handle<Shader> {
-    static NEXT: AtomicU64 = AtomicU64::new(0);
-    Handle::Uuid(Uuid::from_u64_pair(SHADER_NAMESPACE, NEXT.fetch_add(1, Ordering::Relaxed)), PhantomData)
-}
+impl CartoonPipelines {
+    /// All pipelines that were asked for.
+    pub fn iter(&self) -> impl Iterator<Item = PipelineInfo> {
+        self.slots.iter().map(|slot| PipelineInfo {
+            label: format!("bevy_toonface/{}", slot.program),
+            bindings: slot.program.bindings(),
+            targets: slot.program.targets(),
+            ready: match slot.state {
+                State::Compiling(_) => None,
+                State::Ready(_) => Some(true),
+                State::Failed(_) => Some(false),
+            },
+        })
+    }
 
-/// Where pipelines are queued.
-pub(super) struct PipelineQueue<'a> {
-    pub cache: &'a PipelineCache,
-    pub fullscreen: &'a FullscreenShader,
-}
+    /// Whether some pipeline compiles.
+    pub fn is_compiling(&self) -> bool {
+        self.slots.iter().any(|slot| matches!(slot.state, State::Compiling(_)))
+    }
 
-impl Pipelines {
+    /// Waits until nothing compiles any more; for tools, and for games that end.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn finish(&mut self) {
+        for slot in &mut self.slots {
+            if let State::Compiling(compilation) = &mut slot.state {
+                slot.state = block_on(compilation.get()).map_or_else(State::Failed, State::Ready);
+            }
+        }
+    }
+
+    /// Puts WGSL in the place of the crate's own: `path` is that of a file below `shaders/`. What is drawn with it is
+    /// compiled anew at once; cartoons wait for that, and fail if it does not compile. With the feature `hot_reload`, files
+    /// that are edited take effect by themselves, and only if they compile. Returns whether there is such a file.
+    pub fn replace_shader(&mut self, path: &str, text: String, device: &RenderDevice) -> bool {
+        let mut templates = self.shop.templates.clone();
+        let is_known = templates.replace(path, text);
+        let draft = self.draft(templates, device);
+        self.adopt(draft, device);
+        is_known
+    }
+
+    /// What shaders are written from.
+    #[cfg(all(feature = "hot_reload", not(target_arch = "wasm32")))]
+    pub(super) fn templates(&self) -> &Templates {
+        &self.shop.templates
+    }
+
+    /// Begins to compile whatever is drawn otherwise with these templates.
+    pub(super) fn draft(&self, templates: Templates, device: &RenderDevice) -> Draft {
+        let mut shop = self.shop.with(templates);
+        let stale = (0..self.slots.len()).filter(|index| shop.writes_anew(self.slots[*index].program, &self.shop));
+        let stale: Vec<usize> = stale.collect();
+        let states = stale
+            .into_iter()
+            .map(|index| (index, shop.begin(self.slots[index].program, &self.slots[index].layout, device)))
+            .collect();
+        Draft { shop, states, slots: self.slots.len() }
+    }
+
+    /// Takes a draft into use.
+    pub(super) fn adopt(&mut self, draft: Draft, device: &RenderDevice) {
+        let before = std::mem::replace(&mut self.shop, draft.shop);
+        self.revision += 1;
+        draft.states.into_iter().for_each(|(index, state)| self.slots[index].state = state);
+        // What was asked for meanwhile is as the draft has not seen it.
+        for slot in self.slots.iter_mut().skip(draft.slots) {
+            if self.shop.writes_anew(slot.program, &before) {
+                slot.state = self.shop.begin(slot.program, &slot.layout, device);
+            }
+        }
+    }
+
     /// Number of distinct kernel pipelines.
-    pub fn kernel_count(&self) -> usize {
-        self.kernels.len()
+    pub(super) fn kernel_count(&self) -> usize {
+        self.slots.iter().filter(|slot| matches!(slot.program, Program::Kernel(_))).count()
     }
 
-    pub fn kernel(&mut self, kernel: Kernel, queue: &PipelineQueue) -> Pipeline {
-        let Self { kernels, written, subjects, templates, .. } = self;
-        let writer = Writer { written, subjects, templates };
-        let make = || {
-            let mut entries = vec![uniform(BIND_PARAMS), sampler(BIND_SAMPLER)];
-            entries.extend(kernel.textures().into_iter().map(texture));
-            let targets: Vec<TextureFormat> = kernel.targets().into_iter().map(texture_format).collect();
-            let defs = kernel.defs().into_iter().map(ShaderDefVal::from).collect();
-            let shader = writer.write(Subject::Kernel(kernel));
-            queue.queue(&kernel.to_string(), shader, defs, &entries, &targets)
-        };
-        kernels.entry(kernel).or_insert_with(make).clone()
+    /// Whether a pipeline was asked for.
+    pub(super) fn contains(&self, program: Program) -> bool {
+        self.known.contains_key(&program)
     }
 
-    /// `tensor`: how the network's input is arranged.
-    pub fn encode(&mut self, tensor: Arrangement, queue: &PipelineQueue) -> Pipeline {
-        let Self { encode, written, subjects, templates, .. } = self;
-        let writer = Writer { written, subjects, templates };
-        let make = || {
-            let entries = [uniform(BIND_PARAMS), texture(BIND_SOURCE)];
-            let shader = writer.write(Subject::Encode(tensor));
-            queue.queue("encode", shader, Vec::new(), &entries, &vec![texture_format(tensor.format); tensor.planes()])
-        };
-        encode.entry(tensor).or_insert_with(make).clone()
-    }
-
-    /// Keeps a history of pictures.
-    pub fn settle(&mut self, queue: &PipelineQueue) -> Pipeline {
-        let Self { settle, written, subjects, templates, .. } = self;
-        let writer = Writer { written, subjects, templates };
-        let make = || {
-            let entries = [uniform(BIND_PARAMS), texture(BIND_SOURCE), texture(BIND_HISTORY)];
-            let shader = writer.write(Subject::Settle);
-            queue.queue("settle", shader, Vec::new(), &entries, &[texture_format(Arrangement::QUADS.format)])
-        };
-        settle.get_or_insert_with(make).clone()
-    }
-
-    /// `tensor`: how the network's input is arranged.
-    pub fn feed(&mut self, tensor: Arrangement, queue: &PipelineQueue) -> Pipeline {
-        let Self { feed, written, subjects, templates, .. } = self;
-        let writer = Writer { written, subjects, templates };
-        let make = || {
-            let entries = [uniform(BIND_PARAMS), texture(BIND_SOURCE)];
-            let shader = writer.write(Subject::Feed(tensor));
-            queue.queue("feed", shader, Vec::new(), &entries, &vec![texture_format(tensor.format); tensor.planes()])
-        };
-        feed.entry(tensor).or_insert_with(make).clone()
-    }
-
-    /// `tensor`: how the picture of the output is arranged; `source`: whether there is a picture to blend over.
-    pub fn composite(&mut self, tensor: Arrangement, source: bool, queue: &PipelineQueue) -> Pipeline {
-        let Self { composite, written, subjects, templates, .. } = self;
-        let writer = Writer { written, subjects, templates };
-        let make = || {
-            let mut entries = vec![uniform(BIND_PARAMS)];
-            entries.extend(source.then(|| texture(BIND_SOURCE)));
-            entries.extend((BIND_A..).take(tensor.planes()).map(texture));
-            let defs = if source { Vec::new() } else { vec![ShaderDefVal::from("NO_SOURCE")] };
-            let shader = writer.write(Subject::Composite(tensor));
-            queue.queue("composite", shader, defs, &entries, &[OUTPUT_FORMAT])
-        };
-        composite.entry((tensor, source)).or_insert_with(make).clone()
-    }
-}
-
-impl PipelineQueue<'_> {
-    fn queue(
-        &self,
-        name: &str,
-        shader: Handle<Shader>,
-        shader_defs: Vec<ShaderDefVal>,
-        entries: &[BindGroupLayoutEntry],
-        targets: &[TextureFormat],
-    ) -> Pipeline {
-        let label = format!("bevy_toonface/{name}");
-        let layout = BindGroupLayoutDescriptor::new(label.clone(), entries);
-        let target = |format: &TextureFormat| {
-            Some(ColorTargetState { format: *format, blend: None, write_mask: ColorWrites::ALL })
-        };
-        let id = self.cache.queue_render_pipeline(RenderPipelineDescriptor {
-            label: Some(label.into()),
-            layout: vec![layout.clone()],
-            vertex: self.fullscreen.to_vertex_state(),
-            fragment: Some(FragmentState {
-                shader,
-                shader_defs,
-                entry_point: Some("fragment".into()),
-                targets: targets.iter().map(target).collect(),
-            }),
-            ..default()
-        });
+    /// The pipeline of a program, which begins to compile if it is new.
+    pub(super) fn get_or_compile(&mut self, program: Program, device: &RenderDevice) -> Pipeline {
+        if let Some(id) = self.known.get(&program) {
+            return Pipeline { id: *id, layout: self.slots[id.0].layout.clone() };
+        }
+        let label = format!("bevy_toonface/{program}");
+        let layout = device.create_bind_group_layout(label.as_str(), &program.bindings());
+        let state = self.shop.begin(program, &layout, device);
+        let id = PipelineId(self.slots.len());
+        self.slots.push(Slot { program, layout: layout.clone(), state });
+        self.known.insert(program, id);
         Pipeline { id, layout }
     }
-}
 
-/// Whether a pipeline can be used: `Ok(false)` while it compiles.
-///
-/// # Errors
-/// The compiler's message, if the shader does not compile on this device.
-pub(super) fn readiness(cache: &PipelineCache, id: CachedRenderPipelineId) -> Result<bool, String> {
-    match cache.get_render_pipeline_state(id) {
-        CachedPipelineState::Ok(_) => Ok(true),
-        CachedPipelineState::Err(
-            ShaderCacheError::ShaderNotLoaded(_) | ShaderCacheError::ShaderImportNotYetAvailable,
-        ) => Ok(false),
-        CachedPipelineState::Err(error) => Err(error.to_string()),
-        CachedPipelineState::Queued | CachedPipelineState::Creating(_) => Ok(false),
+    /// A pipeline, if it has compiled.
+    pub(super) fn get(&self, id: PipelineId) -> Option<&RenderPipeline> {
+        match &self.slots.get(id.0)?.state {
+            State::Ready(pipeline) => Some(pipeline),
+            State::Compiling(_) | State::Failed(_) => None,
+        }
+    }
+
+    /// Whether a pipeline can be used: `Ok(false)` while it compiles.
+    ///
+    /// # Errors
+    /// Its name and the compiler's message, if it does not compile on this device.
+    pub(super) fn readiness(&self, id: PipelineId) -> Result<bool, (String, String)> {
+        let Some(slot) = self.slots.get(id.0) else { return Ok(false) };
+        match &slot.state {
+            State::Ready(_) => Ok(true),
+            State::Compiling(_) => Ok(false),
+            State::Failed(error) => Err((slot.program.to_string(), error.to_string())),
+        }
     }
 }
 
-/// Writes shaders, and keeps them for [`add_written_shaders`].
-struct Writer<'a> {
-    written: &'a mut Vec<(AssetId<Shader>, Shader)>,
-    subjects: &'a mut Vec<(Handle<Shader>, Subject)>,
-    templates: &'a Templates,
-}
+impl Shop {
+    /// The same with other templates.
+    fn with(&self, templates: Templates) -> Self {
+        let vertex = |templates: &Templates| templates.write(&Subject::Triangle);
+        let is_same = vertex(&templates) == vertex(&self.templates);
+        Self { templates, vertex: self.vertex.clone().filter(|_| is_same) }
+    }
 
-impl Writer<'_> {
-    fn write(self, subject: Subject) -> Handle<Shader> {
-        let handle = new_shader_handle();
-        self.written.push((handle.id(), shader(subject.file(), self.templates.write(&subject).text)));
-        self.subjects.push((handle.clone(), subject));
-        handle
+    /// Whether the shaders of a program are others than those of `before`.
+    fn writes_anew(&self, program: Program, before: &Self) -> bool {
+        let differs = |subject| self.templates.write(&subject) != before.templates.write(&subject);
+        differs(program.subject()) || differs(Subject::Triangle)
+    }
+
+    fn begin(&mut self, program: Program, layout: &BindGroupLayout, device: &RenderDevice) -> State {
+        let parts = self.vertex(device).and_then(|vertex| {
+            let written = self.templates.write(&program.subject())?;
+            Ok(Parts { program, written, vertex, layout: layout.clone() })
+        });
+        match parts {
+            Ok(parts) => State::of(parts, device),
+            Err(error) => State::Failed(error.into()),
+        }
+    }
+
+    fn vertex(&mut self, device: &RenderDevice) -> Result<ShaderModule, WriteError> {
+        if let Some(vertex) = &self.vertex {
+            return Ok(vertex.clone());
+        }
+        let written = self.templates.write(&Subject::Triangle)?;
+        Ok(self.vertex.insert(module(device, "bevy_toonface/triangle", &written.text)).clone())
     }
 }
 
-/// The device's name for a tensor's format.
-pub(super) fn texture_format(format: TensorFormat) -> TextureFormat {
-    match format {
-        TensorFormat::R32Float => TextureFormat::R32Float,
-        TensorFormat::Rgba32Float => TextureFormat::Rgba32Float,
-        TensorFormat::Rgba16Float => TextureFormat::Rgba16Float,
+#[cfg(all(feature = "hot_reload", not(target_arch = "wasm32")))]
+impl Draft {
+    /// `None` while something compiles.
+    ///
+    /// # Errors
+    /// The first of what does not compile.
+    pub fn poll(&mut self) -> Option<Result<(), CompileError>> {
+        self.states.iter_mut().for_each(|(_, state)| state.poll());
+        let is_open = self.states.iter().any(|(_, state)| matches!(state, State::Compiling(_)));
+        let fault = self.states.iter().find_map(|(_, state)| match state {
+            State::Failed(error) => Some(error.clone()),
+            State::Ready(_) | State::Compiling(_) => None,
+        });
+        (!is_open).then_some(fault.map_or(Ok(()), Err))
     }
 }
 
-pub(super) fn uniform(binding: u32) -> BindGroupLayoutEntry {
-    let ty = BindingType::Buffer { ty: BufferBindingType::Uniform, has_dynamic_offset: true, min_binding_size: None };
-    BindGroupLayoutEntry { binding, visibility: ShaderStages::FRAGMENT, ty, count: None }
-}
+impl State {
+    /// Begins to compile, on a thread of Bevy's if there are any. As with Bevy's own pipelines, there is none for it in
+    /// browsers and on macOS.
+    fn of(parts: Parts, device: &RenderDevice) -> Self {
+        #[cfg(not(any(target_arch = "wasm32", target_os = "macos")))]
+        let compilation: Compilation = {
+            let device = device.clone();
+            let work = async move { compile(&parts, &device).await };
+            Box::pin(bevy::tasks::AsyncComputeTaskPool::get().spawn(work))
+        };
+        #[cfg(any(target_arch = "wasm32", target_os = "macos"))]
+        let compilation: Compilation = Box::pin(compile(&parts, device));
+        let mut state = Self::Compiling(SyncCell::new(compilation));
+        state.poll();
+        state
+    }
 
-fn sampler(binding: u32) -> BindGroupLayoutEntry {
-    let ty = BindingType::Sampler(SamplerBindingType::NonFiltering);
-    BindGroupLayoutEntry { binding, visibility: ShaderStages::FRAGMENT, ty, count: None }
-}
-
-pub(super) fn texture(binding: u32) -> BindGroupLayoutEntry {
-    let ty = BindingType::Texture {
-        sample_type: TextureSampleType::Float { filterable: false },
-        view_dimension: TextureViewDimension::D2,
-        multisampled: false,
-    };
-    BindGroupLayoutEntry { binding, visibility: ShaderStages::FRAGMENT, ty, count: None }
+    fn poll(&mut self) {
+        let Self::Compiling(compilation) = self else { return };
+        match block_on(poll_once(compilation.get())) {
+            None => {}
+            Some(Ok(pipeline)) => *self = Self::Ready(pipeline),
+            Some(Err(error)) => *self = Self::Failed(error),
+        }
+    }
 }

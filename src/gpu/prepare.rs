@@ -1,11 +1,9 @@
 //! Decides what is drawn this frame: makes chains for the models in use, and shares the frame's budget out among them.
 
-use bevy::core_pipeline::FullscreenShader;
 use bevy::ecs::system::SystemParam;
 use bevy::platform::collections::HashMap;
 use bevy::prelude::*;
 use bevy::render::render_asset::RenderAssets;
-use bevy::render::render_resource::{CachedRenderPipelineId, PipelineCache};
 use bevy::render::renderer::{RenderAdapter, RenderDevice, RenderQueue};
 use bevy::render::texture::GpuImage;
 
@@ -16,7 +14,7 @@ use super::device::support;
 use super::exchange::{Exchange, Report, Request};
 use super::model::RenderCartoonModel;
 use super::picture::picture_buffer;
-use super::pipelines::{PipelineQueue, Pipelines, readiness};
+use super::pipelines::CartoonPipelines;
 use super::profile::{Profile, steps};
 use super::schedule::{Allowance, Costs};
 use super::state::{ChainKey, ChainState, Chains, Refusal};
@@ -56,8 +54,6 @@ pub(super) fn init_settings(
 pub(super) struct PrepareParams<'w> {
     pub device: Res<'w, RenderDevice>,
     pub queue: Res<'w, RenderQueue>,
-    pub cache: Res<'w, PipelineCache>,
-    fullscreen: Res<'w, FullscreenShader>,
     models: Res<'w, RenderAssets<RenderCartoonModel>>,
     pub images: Res<'w, RenderAssets<GpuImage>>,
     pub settings: Res<'w, ChainSettings>,
@@ -74,7 +70,7 @@ struct Queue<'r> {
 pub(super) fn prepare_cartoons(
     params: PrepareParams,
     mut chains: ResMut<Chains>,
-    mut pipelines: ResMut<Pipelines>,
+    mut pipelines: ResMut<CartoonPipelines>,
     mut exchange: ResMut<Exchange>,
     mut views: ResMut<Views>,
 ) {
@@ -117,7 +113,7 @@ fn queue_up<'r>(
     requests: &[&'r Request],
     params: &PrepareParams,
     chains: &mut Chains,
-    pipelines: &mut Pipelines,
+    pipelines: &mut CartoonPipelines,
     reports: &mut Vec<(Entity, Report)>,
     views: &mut Views,
 ) -> Option<Queue<'r>> {
@@ -206,7 +202,7 @@ fn ensure_chain(
     entities: usize,
     params: &PrepareParams,
     chains: &mut Chains,
-    pipelines: &mut Pipelines,
+    pipelines: &mut CartoonPipelines,
 ) -> Result<(), CartoonError> {
     let asked = entities.next_power_of_two().min(params.settings.max_batch);
     if let Some(state) = chains.chains.get_mut(key) {
@@ -283,12 +279,11 @@ fn make_chain(
     asked: usize,
     params: &PrepareParams,
     chains: &mut Chains,
-    pipelines: &mut Pipelines,
+    pipelines: &mut CartoonPipelines,
 ) -> ChainState {
     let batch = plan.options.batch;
     let pictures = picture_buffer(&params.device, batch, &format!("bevy_toonface/{}/pictures", plan.model));
-    let mut context =
-        ChainContext { device: &params.device, queue: &params.queue, pipelines, pipeline_queue: params.queue() };
+    let mut context = ChainContext { device: &params.device, queue: &params.queue, pipelines };
     let table = plan.to_string().into();
     let chain = Chain::new(plan, &mut context);
     chains.made += 1;
@@ -330,14 +325,5 @@ impl PrepareParams<'_> {
     /// What steps are thought to take before they are measured.
     pub fn costs(&self, steps: usize) -> Costs {
         Costs::new(steps, self.timer.is_there())
-    }
-
-    pub fn queue(&self) -> PipelineQueue<'_> {
-        PipelineQueue { cache: &self.cache, fullscreen: &self.fullscreen }
-    }
-
-    /// Whether a pipeline has compiled.
-    pub fn ready(&self, id: CachedRenderPipelineId, name: impl FnOnce() -> String) -> Result<bool, CartoonError> {
-        readiness(&self.cache, id).map_err(|reason| CartoonError::Pipeline { kernel: name(), reason })
     }
 }

@@ -3,7 +3,7 @@
 use bevy::platform::time::Instant;
 use bevy::prelude::*;
 use bevy::render::render_resource::{
-    CommandEncoder, CommandEncoderDescriptor, PipelineCache, RenderPassDescriptor, RenderPipeline, TextureView,
+    CommandEncoder, CommandEncoderDescriptor, RenderPassDescriptor, RenderPipeline, TextureView,
 };
 use bevy::render::renderer::{RenderContext, RenderDevice};
 use wgpu::RenderPass;
@@ -13,6 +13,7 @@ use super::chain::{Chain, ChainPass};
 use super::counters::CartoonCounters;
 use super::in_flight::{Drawn, InFlight, Slice};
 use super::picture::PICTURE_STRIDE;
+use super::pipelines::CartoonPipelines;
 use super::readback::Readback;
 use super::smoothing::Smoothed;
 use super::state::{Batch, ChainKey, ChainState, Chains};
@@ -22,16 +23,16 @@ use super::timer::{Stopwatch, Timer};
 pub(super) fn toonface(
     mut context: RenderContext,
     mut chains: ResMut<Chains>,
-    cache: Res<PipelineCache>,
+    pipelines: Res<CartoonPipelines>,
     device: Res<RenderDevice>,
     timer: Res<Timer>,
 ) {
     let Chains { chains, in_flight, counters, .. } = &mut *chains;
     let mut work = Vec::new();
     for (key, state) in chains.iter_mut() {
-        // A pipeline may have gone away (a shader was reloaded): the batch goes on when it is back.
-        let pipelines = state.batch.as_ref().filter(|b| b.slice > 0).and_then(|b| Resolved::new(&cache, state, b));
-        work.extend(pipelines.map(|pipelines| (key, state, pipelines)));
+        // A pipeline may have gone away (its shader was replaced): the batch goes on when it is back.
+        let resolved = state.batch.as_ref().filter(|b| b.slice > 0).and_then(|b| Resolved::new(&pipelines, state, b));
+        work.extend(resolved.map(|resolved| (key, state, resolved)));
     }
     let batches = || work.iter().filter_map(|(_, state, _)| state.batch.as_ref());
     let (steps, passes) = batches().fold((0, 0), |(steps, passes), b| (steps + b.slice, passes + b.passes()));
@@ -74,19 +75,19 @@ struct Smoothing<'a> {
 
 impl<'a> Resolved<'a> {
     /// `None` if one of them is not there.
-    fn new(cache: &'a PipelineCache, state: &ChainState, batch: &Batch) -> Option<Self> {
-        let kernels = state.chain.pipelines.iter().map(|id| cache.get_render_pipeline(*id));
-        let composite = batch.items.iter().map(|item| cache.get_render_pipeline(item.composite));
+    fn new(pipelines: &'a CartoonPipelines, state: &ChainState, batch: &Batch) -> Option<Self> {
+        let kernels = state.chain.pipelines.iter().map(|id| pipelines.get(*id));
+        let composite = batch.items.iter().map(|item| pipelines.get(item.composite));
         let smoothing = match batch.smoothing {
             Some(ids) => Some(Smoothing {
-                fresh: cache.get_render_pipeline(ids.fresh)?,
-                settle: cache.get_render_pipeline(ids.settle)?,
-                feed: cache.get_render_pipeline(ids.feed)?,
+                fresh: pipelines.get(ids.fresh)?,
+                settle: pipelines.get(ids.settle)?,
+                feed: pipelines.get(ids.feed)?,
             }),
             None => None,
         };
         Some(Self {
-            encode: cache.get_render_pipeline(batch.encode)?,
+            encode: pipelines.get(batch.encode)?,
             smoothing,
             kernels: kernels.collect::<Option<_>>()?,
             composite: composite.collect::<Option<_>>()?,

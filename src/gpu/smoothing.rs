@@ -6,8 +6,8 @@ use bevy::platform::collections::{HashMap, HashSet};
 use bevy::prelude::Entity;
 use bevy::render::render_resource::{
     BindGroup, BindGroupEntry, BindingResource, Buffer, BufferBinding, BufferDescriptor, BufferSize, BufferUsages,
-    CachedRenderPipelineId, Extent3d, Texture, TextureDescriptor, TextureDimension, TextureUsages, TextureView,
-    TextureViewDescriptor, TextureViewId,
+    Extent3d, Texture, TextureDescriptor, TextureDimension, TextureUsages, TextureView, TextureViewDescriptor,
+    TextureViewId,
 };
 use bevy::render::renderer::RenderDevice;
 use bytemuck::{Pod, Zeroable};
@@ -15,9 +15,10 @@ use bytemuck::{Pod, Zeroable};
 use super::counters::CartoonCounters;
 use super::exchange::Request;
 use super::picture::{PICTURE_STRIDE, PictureUniform};
-use super::pipelines::{BIND_HISTORY, BIND_SOURCE, Pipeline, Pipelines, texture_format};
+use super::pipelines::{CartoonPipelines, Pipeline, PipelineId};
 use super::prepare::PrepareParams;
-use crate::ecs::{CartoonError, CartoonSmoothing, RequestSource};
+use super::program::{BIND_HISTORY, BIND_SOURCE, Program, texture_format};
+use crate::ecs::{CartoonSmoothing, RequestSource};
 use crate::plan::kernel::BIND_PARAMS;
 use crate::plan::{Arrangement, Layout};
 
@@ -53,9 +54,9 @@ pub(super) struct SmoothingPipelines {
 /// The same by their ids.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct SmoothingIds {
-    pub fresh: CachedRenderPipelineId,
-    pub settle: CachedRenderPipelineId,
-    pub feed: CachedRenderPipelineId,
+    pub fresh: PipelineId,
+    pub settle: PipelineId,
+    pub feed: PipelineId,
 }
 
 /// What the passes of one update are bound to.
@@ -79,22 +80,14 @@ impl Smoothed {
 
 impl SmoothingPipelines {
     /// Queues them for an input that is arranged like this.
-    pub fn new(input: Arrangement, pipelines: &mut Pipelines, params: &PrepareParams) -> Self {
-        let queue = params.queue();
-        let fresh = pipelines.encode(Arrangement::QUADS, &queue);
-        Self { fresh, settle: pipelines.settle(&queue), feed: pipelines.feed(input, &queue) }
+    pub fn new(input: Arrangement, pipelines: &mut CartoonPipelines, device: &RenderDevice) -> Self {
+        let mut get = |program| pipelines.get_or_compile(program, device);
+        let fresh = get(Program::Encode(Arrangement::QUADS));
+        Self { fresh, settle: get(Program::Settle), feed: get(Program::Feed(input)) }
     }
 
-    /// Whether all have compiled.
-    ///
-    /// # Errors
-    /// The first one that does not compile on this device.
-    pub fn ready(&self, params: &PrepareParams) -> Result<bool, CartoonError> {
-        let mut ready = true;
-        for (name, pipeline) in [("encode", &self.fresh), ("settle", &self.settle), ("feed", &self.feed)] {
-            ready &= params.ready(pipeline.id, || name.into())?;
-        }
-        Ok(ready)
+    pub fn all(&self) -> [&Pipeline; 3] {
+        [&self.fresh, &self.settle, &self.feed]
     }
 
     pub fn ids(&self) -> SmoothingIds {
@@ -195,8 +188,7 @@ impl History {
             mapped_at_creation: false,
         });
         let group = |name: &str, pipeline: &Pipeline, entries: &[BindGroupEntry]| {
-            let layout = params.cache.get_bind_group_layout(&pipeline.layout);
-            device.create_bind_group(name, &layout, entries)
+            device.create_bind_group(name, &pipeline.layout, entries)
         };
         let settle_groups = [0, 1].map(|k| {
             let block = block::<SettleUniform>(&uniforms);
@@ -251,9 +243,8 @@ impl History {
         let uniforms = &self.uniforms;
         let make = || {
             counters.bind_groups += 1;
-            let layout = params.cache.get_bind_group_layout(&pipelines.fresh.layout);
             let entries = [block::<PictureUniform>(uniforms), view(BIND_SOURCE, picture)];
-            params.device.create_bind_group("bevy_toonface/encode", &layout, &entries)
+            params.device.create_bind_group("bevy_toonface/encode", &pipelines.fresh.layout, &entries)
         };
         let fresh = self.fresh_groups.entry(picture.id()).or_insert_with(make).clone();
         let (before, after) = (self.latest, 1 - self.latest);

@@ -6,13 +6,14 @@ use std::sync::Arc;
 use bevy::platform::collections::{HashMap, HashSet};
 use bevy::platform::time::Instant;
 use bevy::prelude::*;
-use bevy::render::render_resource::{BindGroup, Buffer, CachedRenderPipelineId, TextureView, TextureViewId};
+use bevy::render::render_resource::{BindGroup, Buffer, TextureView, TextureViewId};
 
 use super::chain::Chain;
 use super::counters::CartoonCounters;
 use super::exchange::{ChainInfo, Request};
 use super::in_flight::InFlight;
 use super::ledger::Ledger;
+use super::pipelines::PipelineId;
 use super::profile::{Profile, StepInfo};
 use super::schedule::{Allowance, Costs};
 use super::smoothing::{Histories, Smoothed, SmoothingIds};
@@ -86,7 +87,7 @@ pub(super) struct ChainState {
 pub(super) struct Batch {
     pub items: Vec<BatchItem>,
     /// Pipeline of the encode pass.
-    pub encode: CachedRenderPipelineId,
+    pub encode: PipelineId,
     /// Pipelines of smoothed pictures, if there are any.
     pub smoothing: Option<SmoothingIds>,
     /// Differs from that of any other batch, and grows.
@@ -111,7 +112,7 @@ pub(super) struct BatchItem {
     /// There if it is smoothed.
     pub smoothed: Option<Smoothed>,
     /// Pipeline of the composite pass.
-    pub composite: CachedRenderPipelineId,
+    pub composite: PipelineId,
     pub target: TextureView,
 }
 
@@ -200,12 +201,7 @@ impl ChainState {
 
 impl Batch {
     /// A batch that starts with the encode pass, if it has a picture to encode.
-    pub fn new(
-        items: Vec<BatchItem>,
-        encode: CachedRenderPipelineId,
-        smoothing: Option<SmoothingIds>,
-        number: u64,
-    ) -> Self {
+    pub fn new(items: Vec<BatchItem>, encode: PipelineId, smoothing: Option<SmoothingIds>, number: u64) -> Self {
         let next = first_step(&items);
         Self { items, encode, smoothing, number, next, slice: 0, started: None, record_ms: 0.0, encode_ms: 0.0 }
     }

@@ -6,17 +6,16 @@ use bevy::ecs::world::EntityWorldMut;
 use bevy::platform::collections::HashMap;
 use bevy::platform::time::Instant;
 use bevy::prelude::*;
-use bevy::render::render_resource::{
-    CommandEncoder, CommandEncoderDescriptor, PipelineCache, RenderPassDescriptor, RenderPipeline,
-};
+use bevy::render::render_resource::{CommandEncoder, CommandEncoderDescriptor, RenderPassDescriptor, RenderPipeline};
 use bevy::render::renderer::{RenderContext, RenderDevice, RenderGraph};
 use bevy::render::{ExtractSchedule, MainWorld, Render, RenderStartup, RenderSystems};
 
 use super::attachments::{Before, attachments};
+use super::batch::are_ready;
 use super::chain::{Chain, ChainContext, ChainPass};
 use super::exchange::{Exchange, Report};
 use super::in_flight::{InFlight, Slice};
-use super::pipelines::Pipelines;
+use super::pipelines::CartoonPipelines;
 use super::prepare::{PrepareParams, prepare_cartoons};
 use super::readback::{Readback, upload_to};
 use super::record::toonface;
@@ -121,7 +120,7 @@ fn prepare_trainings(
     params: PrepareParams,
     mut trainings: ResMut<Trainings>,
     mut chains: ResMut<Chains>,
-    mut pipelines: ResMut<Pipelines>,
+    mut pipelines: ResMut<CartoonPipelines>,
     mut exchange: ResMut<Exchange>,
 ) {
     let Trainings { requests, jobs } = &mut *trainings;
@@ -140,7 +139,7 @@ fn prepare_trainings(
         });
         job.request = request;
         job.slice = 0;
-        match job.is_ready(&params) {
+        match job.is_ready(&pipelines) {
             Ok(true) => job.take_slice(&mut allowance),
             Ok(false) => {}
             Err(error) => {
@@ -156,7 +155,7 @@ impl Job {
         request: TrainingRequest,
         number: u64,
         params: &PrepareParams,
-        pipelines: &mut Pipelines,
+        pipelines: &mut CartoonPipelines,
     ) -> (Self, Option<CartoonError>) {
         let count = request.examples.len().saturating_sub(request.held_out);
         let picker = Picker { count, batch: request.batch.clamp(1, count.max(1)) };
@@ -173,7 +172,7 @@ impl Job {
     }
 
     /// Plans the step, and uploads examples and states.
-    fn chains(&self, params: &PrepareParams, pipelines: &mut Pipelines) -> Result<[Chain; 2], CartoonError> {
+    fn chains(&self, params: &PrepareParams, pipelines: &mut CartoonPipelines) -> Result<[Chain; 2], CartoonError> {
         let Self { request, picker, .. } = self;
         let settings = &params.settings;
         let options = PlanOptions {
@@ -186,8 +185,7 @@ impl Job {
         let failed = |reason: String| CartoonError::Plan { model: format!("training of {model}"), reason };
         let examples = request.examples.len();
         let plan = TrainingPlan::new(&request.training, options, examples).map_err(|e| failed(e.to_string()))?;
-        let mut context =
-            ChainContext { device: &params.device, queue: &params.queue, pipelines, pipeline_queue: params.queue() };
+        let mut context = ChainContext { device: &params.device, queue: &params.queue, pipelines };
         let chains = Chain::pair(&plan, &mut context);
         let chain = &chains[0];
         for (name, tensor) in &plan.examples {
@@ -208,13 +206,9 @@ impl Job {
         Ok(chains)
     }
 
-    fn is_ready(&self, params: &PrepareParams) -> Result<bool, CartoonError> {
+    fn is_ready(&self, pipelines: &CartoonPipelines) -> Result<bool, CartoonError> {
         let Some([chain, _]) = &self.chains else { return Ok(false) };
-        let mut ready = true;
-        for (kernel, id) in chain.plan.kernels.iter().zip(&chain.pipelines) {
-            ready &= params.ready(*id, || kernel.to_string())?;
-        }
-        Ok(ready)
+        are_ready(pipelines, chain.pipelines.iter().copied())
     }
 
     /// As many passes as fit, to the end of the run at most; one at least, unless there is a pause: a training must
@@ -232,8 +226,8 @@ impl Job {
         self.chains.as_ref().map_or(0, |chains| chains[0].passes.len())
     }
 
-    fn has_pipelines(&self, cache: &PipelineCache) -> bool {
-        let there = |chain: &Chain| chain.pipelines.iter().all(|id| cache.get_render_pipeline(*id).is_some());
+    fn has_pipelines(&self, all: &CartoonPipelines) -> bool {
+        let there = |chain: &Chain| chain.pipelines.iter().all(|id| all.get(*id).is_some());
         self.chains.as_ref().is_some_and(|[chain, _]| there(chain))
     }
 
@@ -281,12 +275,12 @@ fn train(
     mut context: RenderContext,
     mut trainings: ResMut<Trainings>,
     mut chains: ResMut<Chains>,
-    cache: Res<PipelineCache>,
+    pipelines: Res<CartoonPipelines>,
     device: Res<RenderDevice>,
     timer: Res<Timer>,
 ) {
-    // A pipeline may have gone away (a shader was reloaded): the step goes on when it is back.
-    trainings.jobs.values_mut().filter(|job| !job.has_pipelines(&cache)).for_each(|job| job.slice = 0);
+    // A pipeline may have gone away (its shader was replaced): the step goes on when it is back.
+    trainings.jobs.values_mut().filter(|job| !job.has_pipelines(&pipelines)).for_each(|job| job.slice = 0);
     let total: usize = trainings.jobs.values().map(|job| job.slice).sum();
     if total == 0 {
         return;
@@ -297,7 +291,7 @@ fn train(
     let mut marks = Marks { timer: &timer, stopwatch, at: 0, total };
     let mut recorded = 0;
     for (entity, job) in trainings.jobs.iter_mut().filter(|(_, job)| job.slice > 0) {
-        let draws = record(job, *entity, &mut encoder, &mut frame, &mut marks, &cache, &device);
+        let draws = record(job, *entity, &mut encoder, &mut frame, &mut marks, &pipelines, &device);
         recorded += draws;
     }
     stopwatch.into_iter().for_each(|watch| timer.stop(watch, &mut encoder));
@@ -323,13 +317,12 @@ fn record(
     encoder: &mut CommandEncoder,
     frame: &mut InFlight,
     marks: &mut Marks,
-    cache: &PipelineCache,
+    all: &CartoonPipelines,
     device: &RenderDevice,
 ) -> u64 {
     let steps = job.next..job.next + job.slice;
     let Some(chain) = job.chain() else { return 0 };
-    let pipelines: Option<Vec<&RenderPipeline>> =
-        chain.pipelines.iter().map(|id| cache.get_render_pipeline(*id)).collect();
+    let pipelines: Option<Vec<&RenderPipeline>> = chain.pipelines.iter().map(|id| all.get(*id)).collect();
     let Some(pipelines) = pipelines else { return 0 };
     let run = job.run();
     let picks = job.picks(run);

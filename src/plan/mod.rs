@@ -34,7 +34,7 @@ pub use kernel_gradient::{GradientKernel, Value};
 pub use layout::{Layout, LayoutUniform, Rect};
 pub use limits::PlanLimits;
 pub use pass::{Draw, ParamsRef, Pass, PlannedTensor, Slot, TextureRef};
-pub use source::{Subject, Templates, Written, composite_source, encode_source, feed_source, settle_source};
+pub use source::{Place, Subject, Templates, ViewSpace, WriteError, Written};
 #[cfg(feature = "few_shot")]
 pub use training::{PlannedState, TrainingPlan};
 pub use weights::{PackedWeights, WEIGHT_TEXTURE_WIDTH};

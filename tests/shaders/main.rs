@@ -1,4 +1,4 @@
-//! Every kernel that plans use, in every format, composes and validates, binds and writes what it says, and mirrors its
+//! Every kernel that plans use, in every format, validates, binds and writes what it says, and mirrors its
 //! Rust parameters.
 
 #[path = "../common/mod.rs"]
@@ -16,62 +16,14 @@ use bevy_toonface::plan::params::{
     CoefficientParams, CombineParams, ConvParams, LinearParams, MergeParams, MixParams, PlainParams, ReduceParams,
     ScaleParams,
 };
-use bevy_toonface::plan::{
-    Arrangement, LayoutUniform, Plan, PlanOptions, TensorFormat, composite_source, encode_source, feed_source,
-    settle_source,
-};
+use bevy_toonface::plan::{Arrangement, LayoutUniform, Plan, PlanOptions, Subject, TensorFormat, ViewSpace};
 use common::plans::targets;
 use naga::valid::{Capabilities, ValidationFlags, Validator};
-use naga_oil::compose::{
-    ComposableModuleDescriptor, Composer, NagaModuleDescriptor, ShaderDefValue, ShaderLanguage, ShaderType,
-};
 
-/// Composes shaders as Bevy does: the library as importable modules, then the kernel's text with its defs.
-struct Shaders {
-    composer: Composer,
-}
-
-impl Shaders {
-    fn new() -> Self {
-        let mut composer = Composer::default();
-        // Modules may import each other in any order: add what can be added until nothing is left.
-        let mut left: Vec<PathBuf> = wgsl_files("lib");
-        while !left.is_empty() {
-            let before = left.len();
-            let mut reason = String::new();
-            left.retain(|path| {
-                let source = read(path);
-                let module = ComposableModuleDescriptor {
-                    source: &source,
-                    file_path: &shown(path),
-                    language: ShaderLanguage::Wgsl,
-                    ..Default::default()
-                };
-                let added = composer.add_composable_module(module).map(|_| ());
-                added.map_err(|e| reason = e.emit_to_string(&composer)).is_err()
-            });
-            assert!(left.len() < before, "cannot add {left:?}: {reason}");
-        }
-        Self { composer }
-    }
-
-    fn compose(&mut self, kernel: &Kernel) -> naga::Module {
-        self.compose_text(kernel.shader(), &kernel.source(), &kernel.defs())
-    }
-
-    fn compose_text(&mut self, file: &str, source: &str, defs: &[&str]) -> naga::Module {
-        let descriptor = NagaModuleDescriptor {
-            source,
-            file_path: file,
-            shader_type: ShaderType::Wgsl,
-            shader_defs: defs.iter().map(|name| ((*name).to_owned(), ShaderDefValue::Bool(true))).collect(),
-            ..Default::default()
-        };
-        match self.composer.make_naga_module(descriptor) {
-            Ok(module) => module,
-            Err(e) => panic!("{file} ({defs:?}):\n{}", e.emit_to_string(&self.composer)),
-        }
-    }
+/// The text of a shader, and what wgpu's compiler makes of it.
+fn parse(subject: Subject) -> naga::Module {
+    let text = subject.source().unwrap_or_else(|e| panic!("{subject:?}: {e}"));
+    naga::front::wgsl::parse_str(&text).unwrap_or_else(|e| panic!("{subject:?}: {}", e.emit_to_string(&text)))
 }
 
 /// Validates with the capabilities that every WebGL2 device has: none beyond the core.
@@ -172,13 +124,10 @@ fn training_kernels() -> BTreeSet<Kernel> {
     kernels
 }
 
-/// The same, composed.
-fn composed() -> &'static [(Kernel, naga::Module)] {
+/// The same, compiled.
+fn modules() -> &'static [(Kernel, naga::Module)] {
     static MODULES: OnceLock<Vec<(Kernel, naga::Module)>> = OnceLock::new();
-    MODULES.get_or_init(|| {
-        let mut shaders = Shaders::new();
-        kernels().iter().map(|kernel| (*kernel, shaders.compose(kernel))).collect()
-    })
+    MODULES.get_or_init(|| kernels().iter().map(|kernel| (*kernel, parse(Subject::Kernel(*kernel)))).collect())
 }
 
 /// How the picture may be arranged.
@@ -192,20 +141,11 @@ fn inputs() -> BTreeSet<Arrangement> {
 }
 
 #[test]
-fn every_kernel_composes_and_validates_with_the_capabilities_of_webgl2() {
-    for (kernel, module) in composed() {
+fn every_kernel_validates_with_the_capabilities_of_webgl2() {
+    for (kernel, module) in modules() {
         validate(module, &format!("{kernel} ({:?})", kernel.defs()));
     }
-    println!("{} kernels composed and validated", composed().len());
-}
-
-/// Defs of a file, as its header lists them.
-fn header_defs(file: &Path) -> Vec<String> {
-    let source = read(file);
-    let list = source.lines().find_map(|line| line.strip_prefix("// Defs: ")).expect("a Defs line");
-    let upper = |c: char| c.is_ascii_uppercase() || c == '_' || c.is_ascii_digit();
-    let words = list.split(|c| !upper(c)).filter(|word| word.len() > 1);
-    words.map(String::from).collect()
+    println!("{} kernels validated", modules().len());
 }
 
 /// How what is shown may be arranged: a pixel a texel.
@@ -213,65 +153,63 @@ fn outputs() -> BTreeSet<Arrangement> {
     inputs().into_iter().map(|input| Arrangement { phases: [1, 1], ..input }).collect()
 }
 
-/// Shaders of a camera's view.
-const VIEWS: [&str; 2] = ["io/capture.wgsl", "io/overlay.wgsl"];
+/// The shaders of a camera's view.
+fn views() -> impl Iterator<Item = Subject> {
+    [ViewSpace::Linear, ViewSpace::Srgb, ViewSpace::Oklab]
+        .into_iter()
+        .flat_map(|space| [Subject::Capture(space), Subject::Overlay(space)])
+}
+
+/// The shaders at both ends of a plan.
+fn ends() -> Vec<Subject> {
+    let composite = |tensor| [false, true].map(|over_source| Subject::Composite { tensor, over_source });
+    let inputs = inputs().into_iter().flat_map(|input| [Subject::Encode(input), Subject::Feed(input)]);
+    inputs.chain(outputs().into_iter().flat_map(composite)).chain([Subject::Settle]).collect()
+}
+
+/// Components of the colour attachments of a shader.
+fn expected_targets(subject: &Subject) -> Vec<usize> {
+    match subject {
+        Subject::Encode(tensor) | Subject::Feed(tensor) => vec![tensor.format.lanes(); tensor.planes()],
+        _ => vec![4],
+    }
+}
 
 #[test]
-fn the_shaders_of_the_picture_compose_and_validate() {
-    let mut shaders = Shaders::new();
+fn the_shaders_of_the_picture_and_of_views_validate_and_write_their_targets() {
+    let all: Vec<Subject> = ends().into_iter().chain(views()).collect();
+    for subject in &all {
+        let module = parse(*subject);
+        validate(&module, &format!("{subject:?}"));
+        assert_eq!(written(&module), expected_targets(subject), "{subject:?}");
+    }
     let files: BTreeSet<String> = wgsl_files("io").iter().map(|file| shown(file)).collect();
-    let pictures = ["io/composite.wgsl", "io/encode.wgsl", "io/feed.wgsl", "io/settle.wgsl"];
-    let tested: Vec<_> = pictures.into_iter().chain(VIEWS).collect();
-    assert_eq!(files, tested.into_iter().map(String::from).collect(), "all are tested here or with the views");
-    let settle = settle(&mut shaders);
-    assert_eq!(written(&settle), [4]);
-    for input in inputs() {
-        let module = shaders.compose_text("io/encode.wgsl", &encode_source(&input), &[]);
-        validate(&module, &format!("encode {input}"));
-        assert_eq!(written(&module), vec![input.format.lanes(); input.planes()], "encode {input}");
-        let module = shaders.compose_text("io/feed.wgsl", &feed_source(&input), &[]);
-        validate(&module, &format!("feed {input}"));
-        assert_eq!(written(&module), vec![input.format.lanes(); input.planes()], "feed {input}");
-    }
-    let defs = header_defs(&shader_folder().join("io/composite.wgsl"));
-    for output in outputs() {
-        // Each is tried alone, as none is used with another.
-        for defs in std::iter::once(vec![]).chain(defs.iter().map(|def| vec![def.as_str()])) {
-            let module = shaders.compose_text("io/composite.wgsl", &composite_source(&output), &defs);
-            validate(&module, &format!("composite {output}"));
-        }
-    }
+    let tested = all.iter().chain([&Subject::Triangle]).map(|subject| subject.file().to_owned());
+    assert_eq!(files, tested.collect(), "all are tested here");
+}
+
+/// Its three corners hold the square of clip space.
+#[test]
+fn the_vertex_stage_is_alone_in_its_file() {
+    let module = parse(Subject::Triangle);
+    validate(&module, "triangle");
+    let [entry] = module.entry_points.as_slice() else { panic!("one entry point") };
+    assert_eq!((entry.name.as_str(), entry.stage), ("vertex", naga::ShaderStage::Vertex));
 }
 
 #[test]
-fn the_shaders_of_a_view_compose_validate_and_bind_a_uniform_and_a_texture() {
-    let mut shaders = Shaders::new();
-    for file in VIEWS {
-        let path = shader_folder().join(file);
-        let source = read(&path);
-        let defs = header_defs(&path);
-        assert_eq!(defs, ["SRGB_VIEW", "OKLAB_VIEW"], "{file}");
-        for defs in std::iter::once(vec![]).chain(defs.iter().map(|def| vec![def.as_str()])) {
-            let module = shaders.compose_text(file, &source, &defs);
-            validate(&module, &format!("{file} {defs:?}"));
-            assert_eq!(written(&module), [4], "{file}");
-            let bindings = module.global_variables.iter().filter_map(|(_, v)| v.binding);
-            let found: BTreeSet<(u32, u32)> = bindings.map(|b| (b.group, b.binding)).collect();
-            assert_eq!(found, BTreeSet::from([(0, BIND_PARAMS), (0, 1)]), "{file}");
-            let (found, size) = members(&module, params_type(&module));
-            let (mut expected, rust_size) = private_twin("src/gpu/view/uniform.rs", "RegionUniform");
-            expected.insert("pad".into(), rust_size - 8);
-            assert_eq!((found, size), (expected, rust_size), "{file}");
-            assert!(size % 16 == 0 && size <= 256, "{file}: {size} bytes");
-        }
+fn the_shaders_of_a_view_bind_a_uniform_and_a_texture() {
+    for subject in views() {
+        let module = parse(subject);
+        let bindings = module.global_variables.iter().filter_map(|(_, v)| v.binding);
+        let found: BTreeSet<(u32, u32)> = bindings.map(|b| (b.group, b.binding)).collect();
+        assert_eq!(found, BTreeSet::from([(0, BIND_PARAMS), (0, 1)]), "{subject:?}");
+        let (found, size) = members(&module, params_type(&module));
+        let (mut expected, rust_size) = private_twin("src/gpu/view/uniform.rs", "RegionUniform");
+        expected.insert("pad".into(), rust_size - 8);
+        assert_eq!((found, size), (expected, rust_size), "{subject:?}");
+        assert!(size % 16 == 0 && size <= 256, "{subject:?}: {size} bytes");
     }
-}
-
-/// The shader that keeps a history, composed and validated.
-fn settle(shaders: &mut Shaders) -> naga::Module {
-    let module = shaders.compose_text("io/settle.wgsl", &settle_source(), &[]);
-    validate(&module, "settle");
-    module
 }
 
 /// Twins that are private to the GPU layer: their fields are read off the source, and all are 4-byte words in `repr(C)`.
@@ -297,7 +235,7 @@ fn private_twin(file: &str, name: &str) -> (BTreeMap<String, usize>, usize) {
 
 #[test]
 fn a_history_has_the_offsets_of_its_rust_twin() {
-    let module = settle(&mut Shaders::new());
+    let module = parse(Subject::Settle);
     let twin = private_twin("src/gpu/smoothing.rs", "SettleUniform");
     assert_eq!(members(&module, params_type(&module)), twin);
     assert!(twin.1.is_multiple_of(16), "WebGL2 binds whole multiples of 16 bytes only");
@@ -307,15 +245,15 @@ fn a_history_has_the_offsets_of_its_rust_twin() {
 fn the_picture_has_the_offsets_of_its_rust_twin() {
     let (expected, offset) = private_twin("src/gpu/picture.rs", "PictureUniform");
     let output = outputs().into_iter().next().expect("an arrangement");
-    let module = Shaders::new().compose_text("io/composite.wgsl", &composite_source(&output), &[]);
+    let module = parse(Subject::Composite { tensor: output, over_source: true });
     let (found, size) = members(&module, params_type(&module));
     assert_eq!(found, expected);
     assert_eq!(size, offset, "bytes in WGSL and in Rust");
 }
 
 #[test]
-fn a_composed_kernel_binds_its_textures_its_parameters_and_perhaps_the_sampler_and_nothing_else() {
-    for (kernel, module) in composed() {
+fn a_kernel_binds_its_textures_its_parameters_and_perhaps_the_sampler_and_nothing_else() {
+    for (kernel, module) in modules() {
         let bindings = module.global_variables.iter().filter_map(|(_, v)| v.binding);
         let mut found: BTreeSet<(u32, u32)> = bindings.map(|b| (b.group, b.binding)).collect();
         let sampled = found.remove(&(0, BIND_SAMPLER));
@@ -356,8 +294,8 @@ fn written(module: &naga::Module) -> Vec<usize> {
 }
 
 #[test]
-fn a_composed_kernel_writes_the_targets_that_it_names() {
-    for (kernel, module) in composed() {
+fn a_kernel_writes_the_targets_that_it_names() {
+    for (kernel, module) in modules() {
         let lanes: Vec<usize> = kernel.targets().into_iter().map(TensorFormat::lanes).collect();
         assert_eq!(written(module), lanes, "{kernel}");
     }
@@ -442,7 +380,7 @@ fn params_type(module: &naga::Module) -> naga::Handle<naga::Type> {
 fn params_have_the_offsets_of_their_rust_twins() {
     let twins = twins();
     let mut seen = BTreeSet::new();
-    for (kernel, module) in composed() {
+    for (kernel, module) in modules() {
         let (found, size) = members(module, params_type(module));
         let (expected, rust_size) = &twins[kernel.shader()];
         let expected: BTreeMap<String, usize> = expected.iter().map(|(name, at)| ((*name).to_owned(), *at)).collect();
@@ -464,7 +402,7 @@ fn a_rust_block_fits_its_window_of_the_buffer_and_is_a_multiple_of_16_bytes() {
 
 #[test]
 fn the_layout_has_the_offsets_of_its_rust_twin() {
-    let (_, module) = &composed()[0];
+    let (_, module) = &modules()[0];
     let naga::TypeInner::Struct { members: params, .. } = &module.types[params_type(module)].inner else {
         panic!("params are a struct")
     };

@@ -2,21 +2,23 @@
 
 use std::collections::BTreeSet;
 
+use bevy_toonface::plan::Subject;
 use bevy_toonface::plan::kernel::{BIND_SAMPLER, Kernel};
-use bevy_toonface::plan::{composite_source, encode_source, feed_source};
 
-use super::{inputs, kernels, outputs, read, shader_folder, shown, wgsl_files};
+use super::{ends, kernels, read, shader_folder, shown, views, wgsl_files};
 
-/// Lines of code of every file and of everything that is written for a kernel or the picture, with where they are.
+/// Everything that is written.
+fn subjects() -> impl Iterator<Item = Subject> {
+    kernels().iter().map(|kernel| Subject::Kernel(*kernel)).chain(ends()).chain(views()).chain([Subject::Triangle])
+}
+
+/// Lines of code of every file and of everything that is written, with where they are.
 fn all_code() -> Vec<(String, String)> {
     let files = ["lib", "ops", "io"].iter().flat_map(|folder| wgsl_files(folder));
     let files = files.map(|path| (shown(&path), read(&path)));
-    let kernels = kernels().iter().map(|kernel| (kernel.to_string(), kernel.source()));
-    let pictures = inputs().into_iter().map(|input| (format!("encode {input}"), encode_source(&input)));
-    let pictures = pictures.chain(inputs().into_iter().map(|input| (format!("encode {input}"), feed_source(&input))));
-    let pictures = pictures.chain(outputs().into_iter().map(|a| (format!("composite {a}"), composite_source(&a))));
+    let written = subjects().map(|subject| (subject.file().to_owned(), subject.source().expect("a shader")));
     let mut code = Vec::new();
-    for (what, text) in files.chain(kernels).chain(pictures) {
+    for (what, text) in files.chain(written) {
         for (i, line) in text.lines().enumerate() {
             let line = line.split("//").next().unwrap_or_default().to_owned();
             code.push((format!("{what}:{}", i + 1), line));
@@ -60,8 +62,7 @@ fn textures_are_sampled_at_level_0_by_the_nearest_sampler_only() {
             assert_eq!(sampler, Some("nearest"), "{at}: {line}");
         }
         // Only pictures, which have sizes of their own, are loaded by index; nobody checks the index.
-        let of_picture = ["io/", "encode ", "composite "].iter().any(|what| at.starts_with(what));
-        assert!(of_picture || !line.contains("textureLoad"), "{at}: {line}");
+        assert!(at.starts_with("io/") || !line.contains("textureLoad"), "{at}: {line}");
         if line.contains(": sampler") {
             samplers.insert(line.trim().to_owned());
         }
@@ -73,18 +74,14 @@ fn textures_are_sampled_at_level_0_by_the_nearest_sampler_only() {
 /// Every place of a template is filled, and every flag is one that the template tests.
 #[test]
 fn nothing_of_a_template_is_left_open() {
-    for kernel in kernels() {
-        let source = kernel.source();
-        assert!(!source.contains("//@") && !source.contains('$'), "{kernel}:\n{source}");
-        for def in kernel.defs() {
-            assert!(source.contains(&format!("def {def}\n")), "{kernel}: nothing tests {def}");
+    for subject in subjects() {
+        let source = subject.source().expect("a shader");
+        assert!(!source.contains("//@") && !source.contains(['$', '#']), "{subject:?}:\n{source}");
+        let template = read(&shader_folder().join(subject.file()));
+        for def in subject.defs() {
+            let tested = template.contains(&format!("def {def}\n")) || template.contains("lib::space");
+            assert!(tested, "{subject:?}: nothing tests {def}");
         }
-    }
-    for input in inputs() {
-        let source = encode_source(&input);
-        assert!(!source.contains("//@") && !source.contains('$'), "encode {input}:\n{source}");
-        let source = feed_source(&input);
-        assert!(!source.contains("//@") && !source.contains('$'), "feed {input}:\n{source}");
     }
     let used: BTreeSet<&str> = kernels().iter().map(Kernel::shader).collect();
     let all: BTreeSet<String> = wgsl_files("ops").iter().map(|path| shown(path)).collect();
@@ -93,6 +90,19 @@ fn nothing_of_a_template_is_left_open() {
         |path: &String| !cfg!(feature = "few_shot") && read(&shader_folder().join(path)).contains("lib::gradient");
     let all: BTreeSet<String> = all.into_iter().filter(|path| !idle(path)).collect();
     assert_eq!(used, all.iter().map(String::as_str).collect(), "templates that some plan uses");
+}
+
+/// Whatever is drawn with holds no more than it needs: the compiler's time is that of the first cartoon.
+#[test]
+fn nothing_is_written_that_is_not_used() {
+    for subject in subjects() {
+        let source = subject.source().expect("a shader");
+        let names = source.lines().filter_map(|line| line.strip_prefix("fn ")?.split('(').next());
+        for name in names.filter(|name| !["vertex", "fragment"].contains(name)) {
+            let used = source.match_indices(&format!("{name}(")).count();
+            assert!(used > 1, "{subject:?}: `{name}` is not used:\n{source}");
+        }
+    }
 }
 
 #[test]

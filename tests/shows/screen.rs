@@ -7,6 +7,7 @@ use bevy::render::RenderApp;
 use bevy::render::gpu_readback::{Readback, ReadbackComplete};
 use bevy::render::render_resource::{CachedPipelineState, PipelineCache, TextureFormat};
 use bevy::sprite::{Anchor, BorderRect, SliceScaleMode, SpriteAlphaMode, SpriteMesh, SpriteScalingMode, TextureSlicer};
+use bevy_toonface::gpu::CartoonPipelines;
 use bevy_toonface::prelude::*;
 
 use crate::gpu::OPEN_NATIVE;
@@ -50,9 +51,11 @@ impl Screen {
     fn still(&self, stage: &mut Stage) -> Vec<u8> {
         (0..5).for_each(|_| stage.frame());
         stage.frames_until(|stage| {
-            let cache = stage.app.sub_app(RenderApp).world().resource::<PipelineCache>();
+            let world = stage.app.sub_app(RenderApp).world();
             let compiles = |state: &_| matches!(state, CachedPipelineState::Queued | CachedPipelineState::Creating(_));
-            !cache.pipelines().any(|pipeline| compiles(&pipeline.state))
+            let others = world.resource::<PipelineCache>().pipelines();
+            !world.resource::<CartoonPipelines>().is_compiling()
+                && !others.into_iter().any(|pipeline| compiles(&pipeline.state))
         });
         (0..8).for_each(|_| stage.frame());
         self.film(stage).pop().expect("a frame")

@@ -27,8 +27,7 @@ pub(super) use state::Views;
 pub(super) fn register(render_app: &mut SubApp) {
     render_app
         .init_resource::<Views>()
-        .init_resource::<pipelines::ViewPipelines>()
-        .add_systems(RenderStartup, (state::init_views, pipelines::init_view_pipelines))
+        .add_systems(RenderStartup, state::init_views)
         .add_systems(ExtractSchedule, extract::extract_views)
         .add_systems(
             Render,

@@ -3,7 +3,7 @@
 use bevy::prelude::*;
 use bevy::render::camera::ExtractedCamera;
 use bevy::render::render_asset::RenderAssets;
-use bevy::render::render_resource::{PipelineCache, RenderPassColorAttachment, RenderPassDescriptor, TextureViewId};
+use bevy::render::render_resource::{RenderPassColorAttachment, RenderPassDescriptor, TextureViewId};
 use bevy::render::renderer::{RenderContext, ViewQuery};
 use bevy::render::sync_world::MainEntity;
 use bevy::render::texture::GpuImage;
@@ -11,6 +11,7 @@ use bevy::render::view::ViewTarget;
 
 use super::super::attachments::{Before, attachments};
 use super::super::counters::CartoonCounters;
+use super::super::pipelines::CartoonPipelines;
 use super::super::state::Chains;
 use super::state::{Bound, View, Views};
 
@@ -19,13 +20,13 @@ pub(super) fn toonface_view(
     camera: ViewQuery<(&MainEntity, &ViewTarget), With<ExtractedCamera>>,
     mut views: ResMut<Views>,
     mut chains: ResMut<Chains>,
-    cache: Res<PipelineCache>,
+    pipelines: Res<CartoonPipelines>,
     images: Res<RenderAssets<GpuImage>>,
     mut context: RenderContext,
 ) {
     let (entity, target) = camera.into_inner();
     let Some(view) = views.views.get_mut(&entity.id()) else { return };
-    let mut recorder = Recorder { context: &mut context, cache: &cache, counters: &mut chains.counters };
+    let mut recorder = Recorder { context: &mut context, pipelines: &pipelines, counters: &mut chains.counters };
     if view.is_wanted
         && let Some(picture) = images.get(view.picture)
         && recorder.capture(view, target, picture)
@@ -41,7 +42,7 @@ pub(super) fn toonface_view(
 
 struct Recorder<'a, 'w, 's> {
     context: &'a mut RenderContext<'w, 's>,
-    cache: &'a PipelineCache,
+    pipelines: &'a CartoonPipelines,
     counters: &'a mut CartoonCounters,
 }
 
@@ -78,7 +79,7 @@ impl Recorder<'_, '_, '_> {
         view: &View,
         bounds: Option<URect>,
     ) -> bool {
-        let pipeline = bound.pipeline.and_then(|id| self.cache.get_render_pipeline(id));
+        let pipeline = bound.pipeline.and_then(|id| self.pipelines.get(id));
         let (Some(pipeline), Some(group)) = (pipeline, bound.group(texture)) else { return false };
         let mut pass = self.context.command_encoder().begin_render_pass(&RenderPassDescriptor {
             label: Some(label),

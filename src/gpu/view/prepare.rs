@@ -1,26 +1,26 @@
 //! Uniforms and bind groups of all views. At rest, nothing is made here.
 
-use bevy::core_pipeline::FullscreenShader;
 use bevy::ecs::system::SystemParam;
 use bevy::prelude::*;
 use bevy::render::camera::ExtractedCamera;
 use bevy::render::render_asset::RenderAssets;
 use bevy::render::render_resource::{
-    BindGroup, BindGroupEntry, BindingResource, Buffer, BufferBinding, BufferDescriptor, BufferSize, BufferUsages,
-    PipelineCache, TextureView,
+    BindGroup, BindGroupEntry, BindGroupLayout, BindingResource, Buffer, BufferBinding, BufferDescriptor, BufferSize,
+    BufferUsages, TextureView,
 };
 use bevy::render::renderer::{RenderAdapter, RenderDevice, RenderQueue};
 use bevy::render::sync_world::MainEntity;
 use bevy::render::texture::GpuImage;
 use bevy::render::view::ViewTarget;
 
+use super::super::batch::are_ready;
 use super::super::exchange::{Exchange, Report};
-use super::super::pipelines::{BIND_SOURCE, readiness};
+use super::super::pipelines::CartoonPipelines;
+use super::super::program::BIND_SOURCE;
 use super::super::state::Chains;
-use super::pipelines::{ViewKey, ViewPipelinePair, ViewPipelines, layout};
+use super::pipelines::ViewPipelines;
 use super::state::{Bound, Views};
 use super::uniform::{REGION_STRIDE, RegionUniform};
-use crate::ecs::CartoonError;
 use crate::plan::kernel::BIND_PARAMS;
 
 /// The render world's resources that preparing a view needs.
@@ -29,8 +29,6 @@ pub(super) struct ViewParams<'w> {
     device: Res<'w, RenderDevice>,
     queue: Res<'w, RenderQueue>,
     adapter: Res<'w, RenderAdapter>,
-    cache: Res<'w, PipelineCache>,
-    fullscreen: Res<'w, FullscreenShader>,
     images: Res<'w, RenderAssets<GpuImage>>,
 }
 
@@ -38,7 +36,7 @@ pub(super) fn prepare_views(
     params: ViewParams,
     cameras: Query<(&MainEntity, &ViewTarget, &ExtractedCamera)>,
     mut views: ResMut<Views>,
-    mut pipelines: ResMut<ViewPipelines>,
+    mut pipelines: ResMut<CartoonPipelines>,
     mut chains: ResMut<Chains>,
     mut exchange: ResMut<Exchange>,
 ) {
@@ -68,11 +66,17 @@ pub(super) fn prepare_views(
         staging.extend_from_slice(bytemuck::bytes_of(&uniform));
         staging.resize((view.offset + REGION_STRIDE) as usize, 0);
 
-        let key = ViewKey { format: target.main_texture_format(), space: camera.compositing_space };
-        match ready(key, &mut pipelines, &params) {
-            Ok(pair) => {
-                view.capture.pipeline = pair.map(|pair| pair.capture);
-                view.overlay.pipeline = pair.map(|pair| pair.overlay);
+        let (format, space) = (target.main_texture_format(), camera.compositing_space);
+        let made = ViewPipelines::new(format, space, &mut pipelines, (&params.device, &params.adapter));
+        let made = made.and_then(|made| {
+            let is_ready = are_ready(&pipelines, [made.capture.id, made.overlay.id])?;
+            Ok((made, is_ready))
+        });
+        let made = match made {
+            Ok((made, is_ready)) => {
+                view.capture.pipeline = is_ready.then_some(made.capture.id);
+                view.overlay.pipeline = is_ready.then_some(made.overlay.id);
+                made
             }
             Err(error) => {
                 (view.capture.pipeline, view.overlay.pipeline) = (None, None);
@@ -82,11 +86,14 @@ pub(super) fn prepare_views(
                 exchange.reports.extend(revision.map(report));
                 continue;
             }
-        }
-        let bind = |bound: &mut Bound, textures: [Option<&TextureView>; 2]| bind(bound, textures, buffer, &params);
-        counters.bind_groups +=
-            bind(&mut view.capture, [Some(target.main_texture_view()), Some(target.main_texture_other_view())]);
-        counters.bind_groups += bind(&mut view.overlay, [cartoon.map(|image| &image.texture_view), None]);
+        };
+        let bind = |bound: &mut Bound, layout: &BindGroupLayout, textures: [Option<&TextureView>; 2]| {
+            bind(bound, textures, |texture| bind_group(texture, layout, buffer, &params.device))
+        };
+        let main = [target.main_texture_view(), target.main_texture_other_view()];
+        counters.bind_groups += bind(&mut view.capture, &made.capture.layout, main.map(Some));
+        let cartoon = cartoon.map(|image| &image.texture_view);
+        counters.bind_groups += bind(&mut view.overlay, &made.overlay.layout, [cartoon, None]);
     }
     params.queue.write_buffer(buffer, 0, staging);
 }
@@ -106,37 +113,22 @@ fn ensure_buffer(regions: &mut Option<Buffer>, views: usize, device: &RenderDevi
     true
 }
 
-/// The pipelines of a view, once both have compiled.
-fn ready(
-    key: ViewKey,
-    pipelines: &mut ViewPipelines,
-    params: &ViewParams,
-) -> Result<Option<ViewPipelinePair>, CartoonError> {
-    let pair = pipelines.of(key, &params.cache, &params.fullscreen, &params.adapter)?;
-    let is_ready = |id, kernel: &str| {
-        readiness(&params.cache, id).map_err(|reason| CartoonError::Pipeline { kernel: kernel.to_owned(), reason })
-    };
-    Ok((is_ready(pair.capture, "capture")? & is_ready(pair.overlay, "overlay")?).then_some(pair))
-}
-
 /// Makes sure of the bind groups for these textures, and forgets others. Returns how many were made.
-fn bind(bound: &mut Bound, textures: [Option<&TextureView>; 2], buffer: &Buffer, params: &ViewParams) -> u64 {
+fn bind(bound: &mut Bound, textures: [Option<&TextureView>; 2], make: impl Fn(&TextureView) -> BindGroup) -> u64 {
     let is_bound = |texture: &TextureView| bound.group(texture.id()).is_some();
     if textures.iter().flatten().all(|texture| is_bound(texture)) {
         return 0;
     }
-    let group = |texture: &TextureView| (texture.id(), bind_group(texture, buffer, params));
-    bound.groups = textures.map(|texture| texture.map(group));
+    bound.groups = textures.map(|texture| texture.map(|texture| (texture.id(), make(texture))));
     bound.groups.iter().flatten().count() as u64
 }
 
-fn bind_group(texture: &TextureView, buffer: &Buffer, params: &ViewParams) -> BindGroup {
-    let layout = params.cache.get_bind_group_layout(&layout());
+fn bind_group(texture: &TextureView, layout: &BindGroupLayout, buffer: &Buffer, device: &RenderDevice) -> BindGroup {
     let size = BufferSize::new(size_of::<RegionUniform>() as u64);
     let uniform = BindingResource::Buffer(BufferBinding { buffer, offset: 0, size });
     let entries = [
         BindGroupEntry { binding: BIND_PARAMS, resource: uniform },
         BindGroupEntry { binding: BIND_SOURCE, resource: BindingResource::TextureView(texture) },
     ];
-    params.device.create_bind_group("bevy_toonface/view", &layout, &entries)
+    device.create_bind_group("bevy_toonface/view", layout, &entries)
 }

@@ -2,9 +2,10 @@
 
 use bevy::ecs::entity::EntityHashMap;
 use bevy::prelude::*;
-use bevy::render::render_resource::{BindGroup, Buffer, CachedRenderPipelineId, TextureViewId};
+use bevy::render::render_resource::{BindGroup, Buffer, TextureViewId};
 
 use super::super::exchange::Request;
+use super::super::pipelines::PipelineId;
 use super::super::state::{Batch, ChainState, Chains};
 use crate::ecs::ViewRegion;
 
@@ -43,7 +44,7 @@ pub(super) struct View {
 /// A pass with everything that it is bound to. The main texture of a view is one of two that take turns.
 #[derive(Debug, Default)]
 pub(super) struct Bound {
-    pub pipeline: Option<CachedRenderPipelineId>,
+    pub pipeline: Option<PipelineId>,
     pub groups: [Option<(TextureViewId, BindGroup)>; 2],
 }
 

@@ -11,41 +11,25 @@
 //!                     pixel's place in the block
 //! ```
 
+mod link;
 mod pixel;
 mod planes;
 mod template;
 mod window;
 
-pub use template::{Templates, Written};
+pub use template::{Place, Templates, WriteError, Written};
 pub(super) use window::{UNROLLED, WeightRuns};
 
 use super::format::{Arrangement, TensorFormat};
 use super::kernel::{Affine, BIND_A, BIND_B, BIND_C, BIND_D, Kernel, Operand};
 use template::fill;
 
-/// The shader of this build that turns a picture of any size into a tensor that is arranged as `out`.
-pub fn encode_source(out: &Arrangement) -> String {
-    Templates::default().write(&Subject::Encode(*out)).text
-}
-
-/// The shader of this build that turns a settled picture of the network's size into a tensor that is arranged as `out`.
-pub fn feed_source(out: &Arrangement) -> String {
-    Templates::default().write(&Subject::Feed(*out)).text
-}
-
-/// The shader of this build that lets a picture come to rest.
-pub fn settle_source() -> String {
-    Templates::default().write(&Subject::Settle).text
-}
-
-/// The shader of this build that turns a tensor that is arranged as `a`, a pixel a texel, into a picture of any size.
-pub fn composite_source(a: &Arrangement) -> String {
-    Templates::default().write(&Subject::Composite(*a)).text
-}
-
 /// What a shader is written for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Subject {
+    /// The vertex stage of all: a triangle that covers the target.
+    Triangle,
     /// A kernel of a plan.
     Kernel(Kernel),
     /// A picture of any size to a tensor that is arranged like this.
@@ -54,46 +38,86 @@ pub enum Subject {
     Settle,
     /// A history of the network's size to a tensor that is arranged like this.
     Feed(Arrangement),
-    /// A tensor that is arranged like this, a pixel a texel, to a picture of any size.
-    Composite(Arrangement),
+    /// A tensor to a picture of any size.
+    Composite {
+        /// How the tensor is arranged: a pixel a texel.
+        tensor: Arrangement,
+        /// Whether there is a picture to blend over.
+        over_source: bool,
+    },
+    /// A region of a camera's view to a picture.
+    Capture(ViewSpace),
+    /// A cartoon over a camera's view.
+    Overlay(ViewSpace),
+}
+
+/// What the colours of a camera's view are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum ViewSpace {
+    /// Linear sRGB.
+    Linear,
+    /// Encoded sRGB.
+    Srgb,
+    /// Oklab.
+    Oklab,
 }
 
 impl Subject {
     /// The template, below `shaders/`.
     pub fn file(&self) -> &'static str {
         match self {
+            Self::Triangle => "io/triangle.wgsl",
             Self::Kernel(kernel) => kernel.shader(),
             Self::Encode(_) => "io/encode.wgsl",
             Self::Settle => "io/settle.wgsl",
             Self::Feed(_) => "io/feed.wgsl",
-            Self::Composite(_) => "io/composite.wgsl",
+            Self::Composite { .. } => "io/composite.wgsl",
+            Self::Capture(_) => "io/capture.wgsl",
+            Self::Overlay(_) => "io/overlay.wgsl",
         }
     }
 
-    fn write(&self, template: &str) -> Written {
+    /// Flags that the template's `#ifdef`s test.
+    pub fn defs(&self) -> Vec<&'static str> {
         match self {
-            Self::Kernel(kernel) => kernel.write(template),
-            Self::Settle => fill(template, &Arrangement::VECTOR, "", ""),
-            Self::Encode(out) | Self::Feed(out) => fill(template, out, &planes::targets(out), &write_targets(out)),
-            Self::Composite(a) => fill(template, a, &planes::picture(a), ""),
+            Self::Kernel(kernel) => kernel.defs(),
+            Self::Composite { over_source: false, .. } => vec!["NO_SOURCE"],
+            Self::Capture(ViewSpace::Srgb) | Self::Overlay(ViewSpace::Srgb) => vec!["SRGB_VIEW"],
+            Self::Capture(ViewSpace::Oklab) | Self::Overlay(ViewSpace::Oklab) => vec!["OKLAB_VIEW"],
+            _ => Vec::new(),
+        }
+    }
+
+    /// The shader's text as this build has it.
+    ///
+    /// # Errors
+    /// None that anybody has seen: the files of this build import what there is.
+    pub fn source(&self) -> Result<String, WriteError> {
+        Templates::default().write(self).map(|written| written.text)
+    }
+
+    /// Fills in what depends on arrangements.
+    fn fill(&self, file: &'static str, text: &str) -> Written {
+        match self {
+            Self::Kernel(kernel) => kernel.fill(file, text),
+            Self::Encode(out) | Self::Feed(out) => fill(file, text, out, &planes::targets(out), &write_targets(out)),
+            Self::Composite { tensor, .. } => fill(file, text, tensor, &planes::picture(tensor), ""),
+            Self::Triangle | Self::Settle | Self::Capture(_) | Self::Overlay(_) => {
+                fill(file, text, &Arrangement::VECTOR, "", "")
+            }
         }
     }
 }
 
 impl Kernel {
-    /// The shader's text as this build writes it. Its imports are the files in `shaders/lib`.
-    pub fn source(&self) -> String {
-        Templates::default().write(&Subject::Kernel(*self)).text
-    }
-
-    fn write(&self, template: &str) -> Written {
+    fn fill(&self, file: &'static str, text: &str) -> Written {
         #[cfg(feature = "few_shot")]
         if let Self::Gradient(kernel) = self {
-            return kernel.write(template);
+            return kernel.fill(file, text);
         }
         let one = Arrangement::VECTOR;
         let phases = self.operands().first().map_or(&one, |(_, _, arrangement)| *arrangement);
-        fill(template, phases, &self.planes_section(), &self.body_section())
+        fill(file, text, phases, &self.planes_section(), &self.body_section())
     }
 
     /// Operands by name, with their first bindings.
@@ -172,11 +196,11 @@ impl Kernel {
 
 #[cfg(feature = "few_shot")]
 impl super::GradientKernel {
-    fn write(&self, template: &str) -> Written {
+    fn fill(&self, file: &'static str, text: &str) -> Written {
         let operands = self.operands();
         let loads = operands.iter().map(|(name, first, arrangement)| planes::operand(name, *first, arrangement));
         let section = loads.collect::<String>() + &planes::targets(&self.out());
-        fill(template, &self.each(), &section, &write_targets(&self.out()))
+        fill(file, text, &self.each(), &section, &write_targets(&self.out()))
     }
 }
 
