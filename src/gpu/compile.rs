@@ -45,7 +45,7 @@ pub(super) fn module(device: &RenderDevice, label: &str, text: &str) -> ShaderMo
 pub(super) fn compile(
     parts: &Parts,
     device: &RenderDevice,
-) -> impl Future<Output = Result<RenderPipeline, CompileError>> {
+) -> impl Future<Output = Result<RenderPipeline, CompileError>> + use<> {
     let Parts { program, written, vertex, layout } = parts;
     let label = format!("bevy_toonface/{program}");
     let device_scope = device.wgpu_device().push_error_scope(ErrorFilter::Validation);
