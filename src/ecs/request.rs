@@ -28,6 +28,11 @@ impl PartialEq for RequestSource {
 }
 
 impl RequestSource {
+    /// Whether this is an image.
+    pub fn is_image(&self) -> bool {
+        matches!(self, Self::Image(..))
+    }
+
     /// The rectangle of the image that is the picture, if that is not all of it.
     pub fn part(&self) -> Option<URect> {
         if let Self::Image(_, part) = self { *part } else { None }

@@ -22,8 +22,8 @@ use crate::ecs::{CartoonError, RequestSource};
 /// Pipelines of the passes at both ends of a chain.
 pub(super) struct EndPipelines {
     encode: Pipeline,
-    /// Without and with a picture below.
-    composite: [Pipeline; 2],
+    /// Without and with a picture below, as far as somebody waits for it.
+    composite: [Option<Pipeline>; 2],
     /// There if some picture is smoothed.
     smoothing: Option<SmoothingPipelines>,
 }
@@ -34,21 +34,29 @@ pub(super) struct EndPipelines {
 /// The first one that does not compile on this device.
 pub(super) fn ready_pipelines(
     state: &ChainState,
-    smooths: bool,
+    waiting: &[&Request],
     params: &PrepareParams,
     pipelines: &mut CartoonPipelines,
 ) -> Result<Option<EndPipelines>, CartoonError> {
     let input = state.chain.plan.input().layout.arrangement;
     let plan = &state.chain.plan;
     let Some(picture) = plan.picture.map(|tensor| plan.tensors[tensor].layout.arrangement) else { return Ok(None) };
-    let composite = |over_source| Program::Composite { tensor: picture, over_source };
+    let smooths = waiting.iter().any(|request| request.wanted.smoothing.is_some());
+    let mut composite = |over_source| {
+        let is_wanted = waiting.iter().any(|request| request.wanted.source.is_image() == over_source);
+        let program = Program::Composite { tensor: picture, over_source };
+        is_wanted.then(|| pipelines.get_or_compile(program, &params.device))
+    };
     let ends = EndPipelines {
+        composite: [false, true].map(&mut composite),
         encode: pipelines.get_or_compile(Program::Encode(input), &params.device),
-        composite: [false, true].map(|source| pipelines.get_or_compile(composite(source), &params.device)),
         smoothing: smooths.then(|| SmoothingPipelines::new(input, pipelines, &params.device)),
     };
     let smoothing = ends.smoothing.iter().flat_map(SmoothingPipelines::all);
-    let ends_of = std::iter::once(&ends.encode).chain(&ends.composite).chain(smoothing).map(|pipeline| pipeline.id);
+    let ends_of = std::iter::once(&ends.encode)
+        .chain(ends.composite.iter().flatten())
+        .chain(smoothing)
+        .map(|pipeline| pipeline.id);
     let ready = are_ready(pipelines, ends_of.chain(state.chain.pipelines.iter().copied()))?;
     Ok(ready.then_some(ends))
 }
@@ -105,6 +113,7 @@ pub(super) fn bind_batch(
     for request in requests {
         let (wanted, item) = (&request.wanted, items.len());
         let Some(target) = params.images.get(wanted.output) else { continue };
+        let Some(composite) = &pipelines.composite[usize::from(wanted.source.is_image())] else { continue };
         let source = match &wanted.source {
             RequestSource::Image(id, _) => Some(&params.images.get(*id)?.texture_view),
             RequestSource::Tensor(tensor) => {
@@ -127,9 +136,9 @@ pub(super) fn bind_batch(
             entity: request.entity,
             revision: request.revision,
             group: wanted.group,
-            ends: bind_ends(source, output, pipelines, state, params, counters),
+            ends: bind_ends(source, output, (&pipelines.encode, composite), state, params, counters),
             smoothed,
-            composite: pipelines.composite[usize::from(source.is_some())].id,
+            composite: composite.id,
             target: target.texture_view.clone(),
         });
     }
@@ -155,7 +164,7 @@ fn source_id(request: &Request, params: &PrepareParams) -> Option<Option<Texture
 fn bind_ends(
     source: Option<&TextureView>,
     output: usize,
-    pipelines: &EndPipelines,
+    (encode, composite): (&Pipeline, &Pipeline),
     state: &mut ChainState,
     params: &PrepareParams,
     counters: &mut CartoonCounters,
@@ -164,13 +173,8 @@ fn bind_ends(
     let make = || {
         counters.bind_groups += 1 + u64::from(source.is_some());
         EndBindGroups {
-            encode: source.map(|view| ends.encode(&pipelines.encode, view)),
-            composite: ends.composite(
-                &pipelines.composite[usize::from(source.is_some())],
-                source,
-                &state.chain,
-                output,
-            ),
+            encode: source.map(|view| ends.encode(encode, view)),
+            composite: ends.composite(composite, source, &state.chain, output),
         }
     };
     state.ends.entry(source.map(TextureView::id)).or_insert_with(make).clone()

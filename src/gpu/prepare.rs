@@ -132,8 +132,7 @@ fn queue_up<'r>(
     let ends = made.and_then(|()| match chains.get_mut(&key) {
         Some(state) if !waiting.is_empty() => {
             retain_ends(state, requests, params);
-            let smooths = waiting.iter().any(|request| request.wanted.smoothing.is_some());
-            ready_pipelines(state, smooths, params, pipelines)
+            ready_pipelines(state, &waiting, params, pipelines)
         }
         _ => Ok(None),
     });

@@ -76,17 +76,6 @@ pub enum Read {
     Up,
 }
 
-/// How the coefficients of a norm are computed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Norm {
-    /// Instance norm, biased variance.
-    Instance,
-    /// LIN with weights for gamma and beta, unbiased variance.
-    Layer,
-    /// AdaLIN with gamma and beta from a vector, unbiased variance.
-    Adaptive,
-}
-
 /// What a reduction over pixels keeps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Reduction {
@@ -155,7 +144,7 @@ pub enum Kernel {
     /// Statistics of chunks to a vector: the mean or the maximum of each channel.
     MergeVector(Reduction),
     /// Statistics of chunks to the coefficients (center, scale, shift) of a norm.
-    Coefficients(Norm),
+    Coefficients,
     /// Weights to coefficients (0, scale, 0).
     Scale,
     /// Linear maps of a vector.
@@ -184,7 +173,7 @@ impl Kernel {
             Self::Norm { .. } => "ops/norm.wgsl",
             Self::Pool { .. } => "ops/pool.wgsl",
             Self::MergeVector(_) => "ops/merge.wgsl",
-            Self::Coefficients(_) => "ops/coefficients.wgsl",
+            Self::Coefficients => "ops/coefficients.wgsl",
             Self::Scale => "ops/scale.wgsl",
             Self::Linear => "ops/linear.wgsl",
             Self::Mix => "ops/mix.wgsl",
@@ -201,7 +190,7 @@ impl Kernel {
                 vec![out.format; out.planes()]
             }
             Self::Reduce { what: Reduction::Moments, .. } => vec![TensorFormat::Rgba32Float; 2],
-            Self::Reduce { .. } | Self::Norm { .. } | Self::Coefficients(_) | Self::Scale => {
+            Self::Reduce { .. } | Self::Norm { .. } | Self::Coefficients | Self::Scale => {
                 vec![TensorFormat::Rgba32Float]
             }
             Self::Pool { .. } | Self::MergeVector(_) | Self::Linear | Self::Mix => vec![TensorFormat::R32Float],
@@ -221,7 +210,6 @@ impl Kernel {
             Self::Reduce { what, .. } | Self::Pool { what, .. } | Self::MergeVector(what) => {
                 &[(*what == Reduction::Maximum, "MAXIMUM")]
             }
-            Self::Coefficients(norm) => &[(*norm == Norm::Instance, "INSTANCE"), (*norm == Norm::Adaptive, "ADAPTIVE")],
             _ => &[],
         };
         flags.iter().filter(|(on, _)| *on).map(|(_, name)| *name).collect()
@@ -255,9 +243,8 @@ impl Kernel {
                 planes(BIND_A, a).collect()
             }
             Self::MergeVector(Reduction::Maximum) => vec![BIND_A],
-            Self::MergeVector(Reduction::Moments) | Self::Coefficients(Norm::Instance) => vec![BIND_A, BIND_A + 1],
-            Self::Coefficients(Norm::Layer) => vec![BIND_WEIGHTS, BIND_A, BIND_A + 1],
-            Self::Coefficients(Norm::Adaptive) => vec![BIND_WEIGHTS, BIND_VECTOR_A, BIND_A, BIND_A + 1],
+            Self::MergeVector(Reduction::Moments) => vec![BIND_A, BIND_A + 1],
+            Self::Coefficients => vec![BIND_WEIGHTS, BIND_VECTOR_A, BIND_A, BIND_A + 1],
             Self::Scale => vec![BIND_WEIGHTS],
             Self::Linear => vec![BIND_WEIGHTS, BIND_VECTOR_A],
             Self::Mix => vec![BIND_WEIGHTS, BIND_VECTOR_A, BIND_VECTOR_B],
@@ -316,7 +303,7 @@ impl fmt::Display for Kernel {
             Self::Norm { a } => write!(f, "norm {a}"),
             Self::Pool { a, what } => write!(f, "pool {a} {what:?}"),
             Self::MergeVector(what) => write!(f, "merge {what:?}"),
-            Self::Coefficients(norm) => write!(f, "coefficients {norm:?}"),
+            Self::Coefficients => write!(f, "coefficients"),
             Self::Scale => write!(f, "scale"),
             Self::Linear => write!(f, "linear"),
             Self::Mix => write!(f, "mix"),

@@ -3,7 +3,18 @@
 use std::fmt;
 
 use super::format::{Arrangement, TensorFormat};
-use super::kernel::{BIND_A, BIND_B, BIND_C, BIND_VECTOR_A, BIND_WEIGHTS, Norm};
+use super::kernel::{BIND_A, BIND_B, BIND_C, BIND_VECTOR_A, BIND_WEIGHTS};
+
+/// How the coefficients of a norm are computed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Norm {
+    /// Instance norm, biased variance.
+    Instance,
+    /// LIN with weights for gamma and beta, unbiased variance.
+    Layer,
+    /// AdaLIN with gamma and beta from a vector, unbiased variance.
+    Adaptive,
+}
 
 /// A fragment program that only a training step has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

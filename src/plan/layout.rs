@@ -10,6 +10,7 @@ use std::ops::Range;
 use bytemuck::{Pod, Zeroable};
 
 use super::format::Arrangement;
+use super::weights::WEIGHT_TEXTURE_WIDTH;
 use crate::model::Shape;
 
 /// A rectangle in texels.
@@ -189,6 +190,21 @@ pub struct LayoutUniform {
     pub tiles: i32,
     /// Unused; a struct in a uniform struct is a multiple of 16 bytes.
     pub pad: [i32; 2],
+}
+
+impl LayoutUniform {
+    /// In the weight texture: coefficients that leave every channel as it is. All tiles are the one at its beginning.
+    pub(super) const IDENTITY: Self = Self {
+        tile: [0; 2],
+        grid: [1; 2],
+        texel: [1.0 / WEIGHT_TEXTURE_WIDTH as f32, 0.0],
+        base: [0; 2],
+        blocks_x: 1,
+        tiles: 1,
+        pad: [0; 2],
+    };
+    /// In the weight texture: zeros. Every place in it is the first texel.
+    pub(super) const NOTHING: Self = Self { texel: [0.0; 2], ..Self::IDENTITY };
 }
 
 /// Columns for `n` cells: no empty cell if possible, then a height that is a power of two, so that halves and quarters of a

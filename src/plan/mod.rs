@@ -18,6 +18,7 @@ mod memory;
 mod merge;
 pub mod params;
 mod pass;
+mod share;
 mod source;
 mod table;
 #[cfg(feature = "few_shot")]
@@ -178,7 +179,11 @@ impl Plan {
 
 /// Places tensors in slots and weights in the texture, and writes the parameter buffer.
 fn finish(model: String, options: PlanOptions, groups: usize, lowered: Lowered<'_>) -> Result<Plan, PlanError> {
-    let Lowered { tensors, passes: specs, input, outputs, picture, packer, pinned } = lowered;
+    let Lowered { tensors, passes: mut specs, input, outputs, picture, packer, pinned } = lowered;
+    // A step of training has weights in textures of its own.
+    if pinned.is_empty() {
+        share::share(&tensors, &mut specs);
+    }
     let kept: Vec<usize> = outputs.iter().map(|(_, tensor)| *tensor).chain(picture).collect();
     let specs = merge::merge(&tensors, specs, &pinned, options.limits.max_texture_size);
     let assignment = memory::assign(&tensors, &specs, input, &kept, &pinned);

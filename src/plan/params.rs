@@ -160,8 +160,8 @@ pub struct CoefficientParams {
     pub gamma: i32,
     /// The same for beta.
     pub beta: i32,
-    /// Unused.
-    pub pad: i32,
+    /// 0: instance norm; 1: LIN, gamma and beta are weights; 2: AdaLIN, they are in the vector.
+    pub kind: i32,
 }
 
 /// `ops/scale.wgsl`.

@@ -13,6 +13,9 @@ use super::PlanError;
 /// Width of the weight texture. A power of two: the shaders address it with a mask and a shift.
 pub const WEIGHT_TEXTURE_WIDTH: usize = 2048;
 
+/// What the texture begins with: a center, a scale and a shift that change nothing, of which the first is nothing at all.
+const NEUTRAL: [[f32; 4]; 3] = [[0.0; 4], [1.0; 4], [0.0; 4]];
+
 /// Weights as the shaders read them.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct PackedWeights {
@@ -80,7 +83,7 @@ pub(super) struct WeightPacker<'a> {
 
 impl<'a> WeightPacker<'a> {
     pub fn new(graph: &'a Graph, weights: &'a Weights) -> Self {
-        Self { graph, weights, trunk: Vec::new(), branches: vec![Vec::new(); graph.groups()] }
+        Self { graph, weights, trunk: NEUTRAL.to_vec(), branches: vec![Vec::new(); graph.groups()] }
     }
 
     /// Appends what `pack` makes of each group's weights (once, for the trunk) to the owner's region.

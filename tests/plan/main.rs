@@ -12,7 +12,7 @@ use std::mem::size_of;
 
 use bevy_toonface::model::{Model, Node, Op};
 use bevy_toonface::plan::kernel::{
-    Affine, BIND_A, BIND_B, BIND_C, BIND_D, BIND_SQUARES_A, BIND_SQUARES_B, BIND_VECTOR_A, BIND_VECTOR_B, Norm, Read,
+    Affine, BIND_A, BIND_B, BIND_C, BIND_D, BIND_SQUARES_A, BIND_SQUARES_B, BIND_VECTOR_A, BIND_VECTOR_B, Read,
 };
 use bevy_toonface::plan::params::{
     CoefficientParams, CombineParams, ConvParams, LinearParams, MergeParams, MixParams, PlainParams, ReduceParams,
@@ -20,6 +20,7 @@ use bevy_toonface::plan::params::{
 };
 use bevy_toonface::plan::{
     Arrangement, Draw, Kernel, LayoutUniform, Pass, Plan, PlanOptions, PlannedTensor, TensorFormat, TextureRef,
+    WEIGHT_TEXTURE_WIDTH,
 };
 
 use held::{Held, simulate};
@@ -63,6 +64,14 @@ fn sampled_slots(draw: &Draw) -> impl Iterator<Item = usize> + '_ {
     })
 }
 
+/// What a shader reads of the weights, `column` texels from where a layout has any tile and texel.
+fn neutral_texel(plan: &Plan, layout: LayoutUniform, column: usize) -> [f32; 4] {
+    let LayoutUniform { tile, texel, base, .. } = layout;
+    assert_eq!((tile, base[1]), ([0, 0], 0), "all tiles are one");
+    let u = (base[0] as f32 + 0.5) * texel[0] + column as f32 * texel[0];
+    plan.weights.texels[(u * WEIGHT_TEXTURE_WIDTH as f32) as usize]
+}
+
 /// The tensors that a draw reads, by first binding: each has to be there, whole and where the parameters say. A slot that
 /// was handed on too early, or cleared, holds something else.
 fn operands(plan: &Plan, pass: &Pass, draw: &Draw, held: &Held) -> BTreeMap<u32, usize> {
@@ -81,7 +90,22 @@ fn operands(plan: &Plan, pass: &Pass, draw: &Draw, held: &Held) -> BTreeMap<u32,
         let tensor = tensor.unwrap_or_else(|| panic!("{}: {slots:?} hold no tensor as {layout:?}", about(plan, pass)));
         tensors.insert(binding, tensor);
     }
-    assert!(claimed.is_empty(), "{}: {claimed:?} are not bound", about(plan, pass));
+    // What is left changes nothing: it is read from the beginning of the weights.
+    for (binding, layout) in claimed {
+        let is_weights = |(bound, texture): &(u32, TextureRef)| {
+            first_binding(*bound) != binding || matches!(texture, TextureRef::Weights)
+        };
+        assert!(draw.textures.iter().all(is_weights), "{}: {layout:?} is not bound", about(plan, pass));
+        let expected: &[f32] =
+            if [BIND_VECTOR_A, BIND_VECTOR_B].contains(&binding) { &[0.0, 1.0, 0.0] } else { &[0.0] };
+        let read: Vec<[f32; 4]> = (0..expected.len()).map(|k| neutral_texel(plan, layout, k)).collect();
+        assert_eq!(
+            read,
+            expected.iter().map(|value| [*value; 4]).collect::<Vec<_>>(),
+            "{}: {binding}",
+            about(plan, pass)
+        );
+    }
     tensors
 }
 
@@ -96,7 +120,7 @@ fn block_bytes(plan: &Plan, draw: &Draw) -> usize {
         Kernel::Combine { .. } => size_of::<CombineParams>(),
         Kernel::Reduce { .. } | Kernel::Norm { .. } | Kernel::Pool { .. } => size_of::<ReduceParams>(),
         Kernel::MergeVector(_) => size_of::<MergeParams>(),
-        Kernel::Coefficients(_) => size_of::<CoefficientParams>(),
+        Kernel::Coefficients => size_of::<CoefficientParams>(),
         Kernel::Scale => size_of::<ScaleParams>(),
         Kernel::Linear => size_of::<LinearParams>(),
         Kernel::Mix => size_of::<MixParams>(),
@@ -136,10 +160,10 @@ fn claimed_layouts(plan: &Plan, draw: &Draw) -> Vec<(u32, LayoutUniform)> {
             list.push((BIND_A, bytemuck::pod_read_unaligned::<ReduceParams>(bytes).a));
         }
         Kernel::MergeVector(_) => list.push((BIND_A, bytemuck::pod_read_unaligned::<MergeParams>(bytes).a)),
-        Kernel::Coefficients(norm) => {
+        Kernel::Coefficients => {
             let p: CoefficientParams = bytemuck::pod_read_unaligned(bytes);
             list.push((BIND_A, p.a));
-            list.extend((norm == Norm::Adaptive).then_some((BIND_VECTOR_A, p.modulation)));
+            list.extend((p.kind == 2).then_some((BIND_VECTOR_A, p.modulation)));
         }
         Kernel::Linear => list.push((BIND_VECTOR_A, bytemuck::pod_read_unaligned::<LinearParams>(bytes).a)),
         Kernel::Mix => {
@@ -322,7 +346,8 @@ fn check_reads(plan: &Plan, pass: &Pass, held: &Held) {
         };
         assert_eq!(out, *result, "{}: arrangement of the result", about(plan, pass));
         for (binding, arrangement) in expected {
-            let own = plan.tensors[tensors[&binding]].layout.arrangement;
+            // An operand that changes nothing is no tensor.
+            let own = tensors.get(&binding).map_or(arrangement, |tensor| plan.tensors[*tensor].layout.arrangement);
             assert_eq!(arrangement, own, "{}: arrangement at binding {binding}", about(plan, pass));
         }
     }

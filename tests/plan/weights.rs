@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use bevy_toonface::plan::kernel::Norm;
 use bevy_toonface::plan::params::{CoefficientParams, ConvParams, LinearParams, MixParams, ScaleParams};
 use bevy_toonface::plan::{Draw, Kernel, Pass, Plan, WEIGHT_TEXTURE_WIDTH};
 
@@ -79,12 +78,12 @@ fn weights_end(plan: &Plan, draw: &Draw, group: usize, last: usize) -> i32 {
             let p: ScaleParams = bytemuck::pod_read_unaligned(bytes);
             p.weights + p.out.tiles / 3
         }
-        Kernel::Coefficients(norm) => {
+        Kernel::Coefficients => {
             let p: CoefficientParams = bytemuck::pod_read_unaligned(bytes);
-            match norm {
-                Norm::Instance => 0,
-                Norm::Layer => p.rho.max(p.gamma).max(p.beta) + p.a.tiles,
-                Norm::Adaptive => p.rho + p.a.tiles,
+            match p.kind {
+                0 => 0,
+                1 => p.rho.max(p.gamma).max(p.beta) + p.a.tiles,
+                _ => p.rho + p.a.tiles,
             }
         }
         _ => 0,

@@ -333,7 +333,7 @@ fn twins() -> BTreeMap<&'static str, Fields> {
         ("ops/merge.wgsl", fields!(MergeParams: out, a, quad, chunk, pixels)),
         (
             "ops/coefficients.wgsl",
-            fields!(CoefficientParams: out, a, modulation, quad, chunk, pixels, channels, rho, gamma, beta),
+            fields!(CoefficientParams: out, a, modulation, quad, chunk, pixels, channels, rho, gamma, beta, kind),
         ),
         ("ops/scale.wgsl", fields!(ScaleParams: out, weights)),
         (

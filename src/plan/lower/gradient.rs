@@ -4,8 +4,8 @@ use std::mem::offset_of;
 
 use crate::model::autodiff::{Adam, Edge, GradientOp, Norm, Pointwise};
 use crate::model::{NodeId, Op, Owner, ParamId, Shape};
-use crate::plan::kernel::{self, BIND_A, BIND_B, BIND_C, BIND_VECTOR_A, BIND_WEIGHTS, Kernel, Reduction};
-use crate::plan::kernel_gradient::{GradientKernel, Value};
+use crate::plan::kernel::{BIND_A, BIND_B, BIND_C, BIND_VECTOR_A, BIND_WEIGHTS, Kernel, Reduction};
+use crate::plan::kernel_gradient::{self, GradientKernel, Value};
 use crate::plan::layout::{Layout, LayoutUniform};
 use crate::plan::params::{GradientParams, NO_FLOOR};
 use crate::plan::pass::{DrawSpec, ParamBlock, Region, SourceSpec};
@@ -335,9 +335,9 @@ impl Lowering<'_> {
         let node = self.graph.node(id);
         let channels = self.tensors[x[0]].shape.channels;
         let key = match norm {
-            Norm::Instance => kernel::Norm::Instance,
-            Norm::Layer { .. } => kernel::Norm::Layer,
-            Norm::Adaptive { .. } => kernel::Norm::Adaptive,
+            Norm::Instance => kernel_gradient::Norm::Instance,
+            Norm::Layer { .. } => kernel_gradient::Norm::Layer,
+            Norm::Adaptive { .. } => kernel_gradient::Norm::Adaptive,
         };
         let (kernel, arrangement) = if of_params {
             (GradientKernel::NormParams(key), Arrangement::VECTOR)

@@ -3,7 +3,7 @@
 use std::mem::offset_of;
 
 use crate::model::{NodeId, Op, Owner, ParamId, Shape};
-use crate::plan::kernel::{BIND_A, BIND_VECTOR_A, BIND_WEIGHTS, Kernel, Norm, QUARTERS, Reduction};
+use crate::plan::kernel::{BIND_A, BIND_VECTOR_A, BIND_WEIGHTS, Kernel, QUARTERS, Reduction};
 use crate::plan::layout::Layout;
 use crate::plan::params::{CoefficientParams, MergeParams, ReduceParams, ScaleParams};
 use crate::plan::pass::{DrawSpec, ParamBlock, Region, SourceSpec};
@@ -71,9 +71,9 @@ impl Lowering<'_> {
         let tensor = self.plain(node.inputs[0])?;
         let moments = self.moments(tensor)?;
         let mut params = self.coefficient_params(tensor, moments);
-        let mut textures = vec![(BIND_WEIGHTS, SourceSpec::Weights)];
+        let mut modulation = None;
         let mut owned = Vec::new();
-        let norm = match node.op {
+        match node.op {
             Op::LayerInstanceNorm { rho, gamma, beta } => {
                 for (param, word, at) in [
                     (rho, &mut params.rho, offset_of!(CoefficientParams, rho)),
@@ -84,21 +84,21 @@ impl Lowering<'_> {
                     *word = offset;
                     owned.push((at, owner));
                 }
-                Norm::Layer
+                params.kind = 1;
             }
             Op::AdaptiveLayerInstanceNorm { rho, gamma_at, beta_at } => {
-                let modulation = self.plain(node.inputs[1])?;
+                let vector = self.plain(node.inputs[1])?;
                 let (offset, owner) = self.channel_weights(tensor, rho)?;
                 owned.push((offset_of!(CoefficientParams, rho), owner));
                 params.rho = offset;
                 (params.gamma, params.beta) = (gamma_at as i32, beta_at as i32);
-                params.modulation = self.layout(modulation).uniform();
-                textures.push((BIND_VECTOR_A, SourceSpec::Plane(modulation, 0)));
-                Norm::Adaptive
+                params.modulation = self.layout(vector).uniform();
+                params.kind = 2;
+                modulation = Some(vector);
             }
             _ => return Err(self.unsupported(id, "not a layer norm")),
-        };
-        let coefficients = self.coefficients(&node.name, tensor, moments, (norm, params), textures, &owned)?;
+        }
+        let coefficients = self.coefficients(&node.name, (tensor, moments), params, modulation, &owned)?;
         Ok(View::part(Part { norm: Some(NormSource::Coefficients(coefficients)), ..Part::new(tensor) }))
     }
 
@@ -151,7 +151,7 @@ impl Lowering<'_> {
             return Ok(NormSource::Quarters(moments));
         }
         let params = self.coefficient_params(tensor, moments);
-        let coefficients = self.coefficients(name, tensor, moments, (Norm::Instance, params), Vec::new(), &[])?;
+        let coefficients = self.coefficients(name, (tensor, moments), params, None, &[])?;
         Ok(NormSource::Coefficients(coefficients))
     }
 
@@ -162,7 +162,7 @@ impl Lowering<'_> {
         let Some(NormSource::Quarters(moments)) = part.norm else { return Ok(part) };
         let name = self.tensors[part.tensor].name.clone();
         let params = self.coefficient_params(part.tensor, moments);
-        let coefficients = self.coefficients(&name, part.tensor, moments, (Norm::Instance, params), Vec::new(), &[])?;
+        let coefficients = self.coefficients(&name, (part.tensor, moments), params, None, &[])?;
         Ok(Part { norm: Some(NormSource::Coefficients(coefficients)), ..part })
     }
 
@@ -287,27 +287,24 @@ impl Lowering<'_> {
         }
     }
 
-    /// The pass that turns statistics into coefficients; `owned` lists the weight words of the parameters.
+    /// The pass that turns a tensor's statistics into coefficients; `owned` lists the weight words of the parameters.
     fn coefficients(
         &mut self,
         name: &str,
-        tensor: usize,
-        statistics: usize,
-        (norm, mut params): (Norm, CoefficientParams),
-        mut textures: Vec<(u32, SourceSpec)>,
+        (tensor, statistics): (usize, usize),
+        mut params: CoefficientParams,
+        modulation: Option<usize>,
         owned: &[(usize, Owner)],
     ) -> Result<usize, PlanError> {
         let out = self.coefficient_tensor(name, tensor)?;
         params.out = self.layout(out).uniform();
+        // A norm without a vector does not look at it.
+        let vector = modulation.map_or(SourceSpec::Weights, |tensor| SourceSpec::Plane(tensor, 0));
+        let mut textures = vec![(BIND_WEIGHTS, SourceSpec::Weights), (BIND_VECTOR_A, vector)];
         textures.extend(self.planes(BIND_A, statistics));
-        let modulation = textures.iter().find_map(|(binding, source)| match source {
-            SourceSpec::Plane(tensor, _) if *binding == BIND_VECTOR_A => Some(*tensor),
-            _ => None,
-        });
         let block = ParamBlock::new(&params, &[Some(out), Some(statistics), modulation]);
         let params = owned.iter().fold(block, |block, (at, owner)| block.weight(*at, *owner));
-        let kernel = Kernel::Coefficients(norm);
-        self.emit(name, out, vec![DrawSpec { kernel, textures, region: Region::Whole, params }]);
+        self.emit(name, out, vec![DrawSpec { kernel: Kernel::Coefficients, textures, region: Region::Whole, params }]);
         Ok(out)
     }
 }
