@@ -34,13 +34,9 @@ impl WeightRuns {
         let lanes = if out_quad > 2 { 4 } else { out_quad };
         Self { steps, rows, lanes, texels: (rows * kernel * quad * lanes).div_ceil(4) }
     }
+}
 
-    /// Whether the weights of a tap fill whole texels. Then they are loaded beside it, which leaves more registers than
-    /// loading all of them first.
-    fn are_beside(out_quad: usize) -> bool {
-        out_quad > 2
-    }
-
+impl WeightRuns {
     /// Where the weights of the `nth` (tap, input lane) are, by [`weight_texel`]'s names.
     fn weight(&self, nth: usize) -> String {
         let scalar = nth * self.lanes;
@@ -89,24 +85,7 @@ pub(super) fn functions(name: &str, operand: &Operand, out: &Arrangement) -> Str
     let weights = list(&|lane| format!("w_{lane}: {ty}"), ", ");
     let products = list(&|l| format!("w_{l} * {}", lane("v", l)), " + ");
     _ = writeln!(text, "fn tap_{name}({weights}, v: vec4<f32>) -> {ty} {{\n    return {products};\n}}");
-    if WeightRuns::are_beside(out.quad) {
-        text += &taps_function(name, quad, out.phase_count());
-    }
     text
-}
-
-/// `taps_<name>(w, &t_0, ..., v_0, ...)`: adds a tap of all pixels of the block, whose weights begin at `w`.
-fn taps_function(name: &str, quad: usize, pixels: usize) -> String {
-    let list = |item: &dyn Fn(usize) -> String| (0..pixels).map(item).collect::<Vec<_>>().join(", ");
-    let sums = list(&|p| format!("t_{p}: ptr<function, vec4<f32>>"));
-    let values = list(&|p| format!("v_{p}: vec4<f32>"));
-    let weights: Vec<String> = (0..quad).map(|i| format!("w_{i}")).collect();
-    let mut text = format!("fn taps_{name}(w: vec2<f32>, {sums}, {values}) {{\n");
-    (0..quad).for_each(|i| text += &weight_texel(i));
-    for p in 0..pixels {
-        _ = writeln!(text, "    *t_{p} += tap_{name}({}, v_{p});", weights.join(", "));
-    }
-    text + "}\n"
 }
 
 /// A convolution's geometry.
@@ -263,36 +242,39 @@ impl Window<'_> {
         text
     }
 
-    /// Every tap's weights times the window's pixels.
+    /// Every tap's weights times the window's pixels. Where a tap's weights fill whole texels they are loaded beside it,
+    /// which leaves more registers than loading all of them first.
     fn taps(&self, name: &str, operand: &Operand, runs: &WeightRuns) -> String {
         let mut text = String::new();
         let quad = operand.arrangement.quad;
-        let is_beside = WeightRuns::are_beside(self.out.quad);
-        if !is_beside {
+        let beside = runs.lanes == 4;
+        if !beside {
             (0..runs.texels).for_each(|i| text += &weight_texel(i));
         }
         for (ky, kx) in (0..runs.rows).flat_map(|ky| (0..self.kernel).map(move |kx| (ky, kx))) {
-            let first = (ky * self.kernel + kx) * quad;
-            let pixels = self.pixels((kx, ky));
-            if is_beside {
-                let sums: Vec<String> = (0..pixels.len()).map(|p| format!("&t_{p}")).collect();
-                let (offset, sums, pixels) = (texel_offset(first), sums.join(", "), pixels.join(", "));
-                _ = writeln!(text, "    taps_{name}(w + vec2<f32>({offset:?}, 0.0), {sums}, {pixels});");
-            } else {
-                let weights: Vec<String> = (first..first + quad).map(|nth| runs.weight(nth)).collect();
-                for (p, pixel) in pixels.iter().enumerate() {
-                    _ = writeln!(text, "    t_{p} += tap_{name}({}, {pixel});", weights.join(", "));
-                }
+            let tap = ky * self.kernel + kx;
+            if beside {
+                text += "    {\n";
+                (tap * quad..(tap + 1) * quad).for_each(|i| text += &weight_texel(i));
+            }
+            let weights: Vec<String> = (tap * quad..(tap + 1) * quad).map(|nth| runs.weight(nth)).collect();
+            text += &self.tap(name, (kx, ky), &weights.join(", "));
+            if beside {
+                text += "    }\n";
             }
         }
         text
     }
 
-    /// The pixels of the window that a tap takes, one for every pixel of the block.
-    fn pixels(&self, (kx, ky): (usize, usize)) -> Vec<String> {
+    /// One tap of all pixels of the block.
+    fn tap(&self, name: &str, (kx, ky): (usize, usize), weights: &str) -> String {
+        let mut text = String::new();
         let [px, py] = self.out.phases;
-        let block = (0..py).flat_map(|j| (0..px).map(move |i| (j, i)));
-        block.map(|(j, i)| format!("v_{}_{}", self.stride * j + ky, self.stride * i + kx)).collect()
+        for (p, (j, i)) in (0..py).flat_map(|j| (0..px).map(move |i| (j, i))).enumerate() {
+            let (row, column) = (self.stride * j + ky, self.stride * i + kx);
+            _ = writeln!(text, "    t_{p} += tap_{name}({weights}, v_{row}_{column});");
+        }
+        text
     }
 
     /// The sums with what is added to them, clamped, to the attachments.
