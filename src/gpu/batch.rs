@@ -5,7 +5,7 @@ use bevy::prelude::*;
 use bevy::render::render_resource::{
     TextureDimension, TextureSampleType, TextureUsages, TextureView, TextureViewDimension, TextureViewId,
 };
-use bevy::render::renderer::{RenderDevice, RenderQueue};
+use bevy::render::renderer::RenderQueue;
 use bevy::render::texture::GpuImage;
 
 use super::counters::CartoonCounters;
@@ -33,7 +33,7 @@ pub(super) struct EndPipelines {
 /// # Errors
 /// The first one that does not compile on this device.
 pub(super) fn ready_pipelines(
-    state: &mut ChainState,
+    state: &ChainState,
     waiting: &[&Request],
     params: &PrepareParams,
     pipelines: &mut CartoonPipelines,
@@ -53,25 +53,24 @@ pub(super) fn ready_pipelines(
         smoothing: smooths.then(|| SmoothingPipelines::new(input, pipelines, &params.device)),
     };
     let smoothing = ends.smoothing.iter().flat_map(SmoothingPipelines::all);
-    let ends_of = std::iter::once(&ends.encode).chain(ends.composite.iter().flatten()).chain(smoothing);
-    let ends_are_ready = are_ready(pipelines, ends_of.map(|pipeline| pipeline.id), &params.device)?;
-    state.chain.rehearse(pipelines, &params.device, &params.queue);
-    let kernels_are_ready = are_ready(pipelines, state.chain.pipelines.iter().copied(), &params.device)?;
-    Ok((ends_are_ready && kernels_are_ready).then_some(ends))
+    let ends_of = std::iter::once(&ends.encode)
+        .chain(ends.composite.iter().flatten())
+        .chain(smoothing)
+        .map(|pipeline| pipeline.id);
+    let ready = are_ready(pipelines, ends_of.chain(state.chain.pipelines.iter().copied()))?;
+    Ok(ready.then_some(ends))
 }
 
-/// Whether all of some pipelines have compiled. Where there are no threads for it, they do so now.
+/// Whether all of some pipelines have compiled.
 ///
 /// # Errors
 /// The first one that does not compile on this device.
 pub(super) fn are_ready(
-    pipelines: &mut CartoonPipelines,
+    pipelines: &CartoonPipelines,
     ids: impl IntoIterator<Item = PipelineId>,
-    device: &RenderDevice,
 ) -> Result<bool, CartoonError> {
     let mut ready = true;
     for id in ids {
-        pipelines.compile_queued(id, device);
         let failed = |(kernel, reason)| CartoonError::Pipeline { kernel, reason };
         ready &= pipelines.readiness(id).map_err(failed)?;
     }

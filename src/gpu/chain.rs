@@ -6,13 +6,11 @@ use bevy::platform::collections::HashMap;
 use bevy::prelude::default;
 use bevy::render::render_resource::{
     BindGroup, BindGroupEntry, BindingResource, Buffer, BufferBinding, BufferInitDescriptor, BufferSize, BufferUsages,
-    CommandEncoder, CommandEncoderDescriptor, Extent3d, Origin3d, RenderPassDescriptor, RenderPipeline, Sampler,
-    SamplerDescriptor, TexelCopyBufferLayout, TexelCopyTextureInfo, Texture, TextureDescriptor, TextureDimension,
-    TextureUsages, TextureView, TextureViewDescriptor,
+    Extent3d, Origin3d, Sampler, SamplerDescriptor, TexelCopyBufferLayout, TexelCopyTextureInfo, Texture,
+    TextureDescriptor, TextureDimension, TextureUsages, TextureView, TextureViewDescriptor,
 };
 use bevy::render::renderer::{RenderDevice, RenderQueue};
 
-use super::attachments::{Before, attachments};
 use super::pipelines::{CartoonPipelines, PipelineId};
 use super::program::{Program, texture_format};
 use super::readback::texel_bytes;
@@ -31,8 +29,6 @@ pub(super) struct Chain {
     pub passes: Vec<ChainPass>,
     /// Pipelines by kernel index of the plan.
     pub pipelines: Vec<PipelineId>,
-    /// Kernels whose pipelines have compiled, and not yet drawn.
-    unrehearsed: Vec<usize>,
     pub slots: Vec<(Texture, TextureView)>,
     bind_groups: Vec<BindGroup>,
     shared: Shared,
@@ -169,9 +165,8 @@ impl Chain {
             passes.push(ChainPass { label: label(&pass.label()), targets, draws, preserve: pass.preserve, full_at });
         }
         drop(known);
-        let pipelines: Vec<PipelineId> = kernels.iter().map(|k| k.id).collect();
-        let unrehearsed = (0..pipelines.len()).filter(|k| context.pipelines.get(pipelines[*k]).is_none()).collect();
-        Self { plan, passes, pipelines, unrehearsed, slots, bind_groups, shared }
+        let pipelines = kernels.iter().map(|k| k.id).collect();
+        Self { plan, passes, pipelines, slots, bind_groups, shared }
     }
 
     /// The chain of a step of training, and the same with the textures of states and their next values swapped.
@@ -201,25 +196,6 @@ impl Chain {
         Ok(changed.into_iter().map(|rows| upload_rows(&self.shared.weights, &self.plan, rows, queue)).sum())
     }
 
-    /// Draws a texel with each pipeline that has compiled since, at once and beside all frames: drivers compile what they
-    /// put off to the first draw, while the next pipelines compile here. What is drawn, the first batch draws over.
-    pub fn rehearse(&mut self, pipelines: &mut CartoonPipelines, device: &RenderDevice, queue: &RenderQueue) {
-        let unrehearsed = std::mem::take(&mut self.unrehearsed);
-        for kernel in unrehearsed {
-            pipelines.compile_queued(self.pipelines[kernel], device);
-            let draws = |pass: &ChainPass| pass.draws.iter().copied().find(|draw| draw.kernel == kernel);
-            let first = self.passes.iter().find_map(|pass| Some((pass, draws(pass)?)));
-            match (pipelines.get(self.pipelines[kernel]), first) {
-                (Some(pipeline), Some((pass, draw))) => {
-                    let mut encoder = device.create_command_encoder(&CommandEncoderDescriptor::default());
-                    record_texel(&mut encoder, pass, &draw, pipeline, self.bind_group(&draw));
-                    queue.submit([encoder.finish()]);
-                }
-                _ => self.unrehearsed.push(kernel),
-            }
-        }
-    }
-
     /// The bind group of a draw.
     pub fn bind_group(&self, draw: &ChainDraw) -> &BindGroup {
         &self.bind_groups[draw.bind_group]
@@ -234,27 +210,6 @@ impl Chain {
     pub fn planes(&self, tensor: usize) -> impl Iterator<Item = &TextureView> {
         self.plan.tensors[tensor].slots.iter().map(|slot| &self.slots[*slot].1)
     }
-}
-
-/// The first texel of a draw.
-fn record_texel(
-    encoder: &mut CommandEncoder,
-    planned: &ChainPass,
-    draw: &ChainDraw,
-    pipeline: &RenderPipeline,
-    bind_group: &BindGroup,
-) {
-    let mut pass = encoder.begin_render_pass(&RenderPassDescriptor {
-        label: Some(&planned.label),
-        color_attachments: attachments(planned.targets.iter(), Before::Load)
-            .get(..planned.targets.len())
-            .unwrap_or_default(),
-        ..default()
-    });
-    pass.set_pipeline(pipeline);
-    pass.set_bind_group(0, &**bind_group, &[draw.offset]);
-    pass.set_scissor_rect(draw.rect.x, draw.rect.y, 1, 1);
-    pass.draw(0..3, 0..1);
 }
 
 fn nearest_entry(nearest: &Sampler) -> BindGroupEntry<'_> {

@@ -28,15 +28,10 @@ pub(super) struct Pipeline {
     pub layout: BindGroupLayout,
 }
 
-/// Whether pipelines compile on threads of Bevy's. As with its own, there is none for it in browsers and on macOS.
-const HAS_THREADS: bool = cfg!(not(any(target_arch = "wasm32", target_os = "macos")));
-
 type Compilation = Pin<Box<dyn Future<Output = Result<RenderPipeline, CompileError>> + Send>>;
 
 /// How far a pipeline is.
 enum State {
-    /// It is to be compiled where there is no thread for it.
-    Queued,
     Compiling(SyncCell<Compilation>),
     Ready(RenderPipeline),
     Failed(CompileError),
@@ -112,7 +107,7 @@ impl CartoonPipelines {
             bindings: slot.program.bindings(),
             targets: slot.program.targets(),
             ready: match slot.state {
-                State::Queued | State::Compiling(_) => None,
+                State::Compiling(_) => None,
                 State::Ready(_) => Some(true),
                 State::Failed(_) => Some(false),
             },
@@ -121,7 +116,7 @@ impl CartoonPipelines {
 
     /// Whether some pipeline compiles.
     pub fn is_compiling(&self) -> bool {
-        self.slots.iter().any(|slot| matches!(slot.state, State::Queued | State::Compiling(_)))
+        self.slots.iter().any(|slot| matches!(slot.state, State::Compiling(_)))
     }
 
     /// Waits until nothing compiles any more; for tools, and for games that end.
@@ -193,7 +188,7 @@ impl CartoonPipelines {
         }
         let label = format!("bevy_toonface/{program}");
         let layout = device.create_bind_group_layout(label.as_str(), &program.bindings());
-        let state = if HAS_THREADS { self.shop.begin(program, &layout, device) } else { State::Queued };
+        let state = self.shop.begin(program, &layout, device);
         let id = PipelineId(self.slots.len());
         self.slots.push(Slot { program, layout: layout.clone(), state });
         self.known.insert(program, id);
@@ -204,15 +199,7 @@ impl CartoonPipelines {
     pub(super) fn get(&self, id: PipelineId) -> Option<&RenderPipeline> {
         match &self.slots.get(id.0)?.state {
             State::Ready(pipeline) => Some(pipeline),
-            State::Queued | State::Compiling(_) | State::Failed(_) => None,
-        }
-    }
-
-    /// Compiles a pipeline that no thread compiles.
-    pub(super) fn compile_queued(&mut self, id: PipelineId, device: &RenderDevice) {
-        let Self { slots, shop, .. } = self;
-        if let Some(slot) = slots.get_mut(id.0).filter(|slot| matches!(slot.state, State::Queued)) {
-            slot.state = shop.begin(slot.program, &slot.layout, device);
+            State::Compiling(_) | State::Failed(_) => None,
         }
     }
 
@@ -224,7 +211,7 @@ impl CartoonPipelines {
         let Some(slot) = self.slots.get(id.0) else { return Ok(false) };
         match &slot.state {
             State::Ready(_) => Ok(true),
-            State::Queued | State::Compiling(_) => Ok(false),
+            State::Compiling(_) => Ok(false),
             State::Failed(error) => Err((slot.program.to_string(), error.to_string())),
         }
     }
@@ -275,14 +262,15 @@ impl Draft {
         let is_open = self.states.iter().any(|(_, state)| matches!(state, State::Compiling(_)));
         let fault = self.states.iter().find_map(|(_, state)| match state {
             State::Failed(error) => Some(error.clone()),
-            State::Ready(_) | State::Queued | State::Compiling(_) => None,
+            State::Ready(_) | State::Compiling(_) => None,
         });
         (!is_open).then_some(fault.map_or(Ok(()), Err))
     }
 }
 
 impl State {
-    /// Begins to compile, on a thread if there is one for it.
+    /// Begins to compile, on a thread of Bevy's if there are any. As with Bevy's own pipelines, there is none for it in
+    /// browsers and on macOS.
     fn of(parts: Parts, device: &RenderDevice) -> Self {
         #[cfg(not(any(target_arch = "wasm32", target_os = "macos")))]
         let compilation: Compilation = {

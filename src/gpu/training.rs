@@ -139,7 +139,7 @@ fn prepare_trainings(
         });
         job.request = request;
         job.slice = 0;
-        match job.is_ready(&mut pipelines, &params.device) {
+        match job.is_ready(&pipelines) {
             Ok(true) => job.take_slice(&mut allowance),
             Ok(false) => {}
             Err(error) => {
@@ -206,9 +206,9 @@ impl Job {
         Ok(chains)
     }
 
-    fn is_ready(&self, pipelines: &mut CartoonPipelines, device: &RenderDevice) -> Result<bool, CartoonError> {
+    fn is_ready(&self, pipelines: &CartoonPipelines) -> Result<bool, CartoonError> {
         let Some([chain, _]) = &self.chains else { return Ok(false) };
-        are_ready(pipelines, chain.pipelines.iter().copied(), device)
+        are_ready(pipelines, chain.pipelines.iter().copied())
     }
 
     /// As many passes as fit, to the end of the run at most; one at least, unless there is a pause: a training must

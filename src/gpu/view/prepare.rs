@@ -69,7 +69,7 @@ pub(super) fn prepare_views(
         let (format, space) = (target.main_texture_format(), camera.compositing_space);
         let made = ViewPipelines::new(format, space, &mut pipelines, (&params.device, &params.adapter));
         let made = made.and_then(|made| {
-            let is_ready = are_ready(&mut pipelines, [made.capture.id, made.overlay.id], &params.device)?;
+            let is_ready = are_ready(&pipelines, [made.capture.id, made.overlay.id])?;
             Ok((made, is_ready))
         });
         let made = match made {
