@@ -5,24 +5,16 @@
 
 use std::collections::BTreeMap;
 
-use super::kernel::{
-    Affine, BIND_A, BIND_B, BIND_SQUARES_A, BIND_SQUARES_B, BIND_VECTOR_A, BIND_VECTOR_B, Kernel, Operand, Read,
-};
+use super::kernel::{Affine, Kernel, Operand};
 use super::layout::LayoutUniform;
 use super::lower::TensorSpec;
-use super::params::{CombineParams, NO_FLOOR};
 use super::pass::{DrawSpec, PassSpec, Region, SourceSpec};
 
-/// A kernel is given up if its passes draw less than this part of what all passes draw: a tenth.
-const SMALL: usize = 10;
+/// A kernel is given up if its passes draw less than this part of what all passes draw: 1 / 16.
+const SMALL: usize = 16;
 
-/// What makes a kernel compute what another one does.
-struct Change {
-    /// Whether the only operand of a sum becomes the second one, and nothing the first.
-    second: bool,
-    /// Layouts of the block of parameters, by number, and what takes their places.
-    neutral: Vec<(usize, LayoutUniform)>,
-}
+/// A layout of the block of parameters, by number, and what takes its place.
+type Neutral = (usize, LayoutUniform);
 
 /// Draws what few passes need with kernels of others.
 pub(super) fn share(tensors: &[TensorSpec], passes: &mut [PassSpec]) {
@@ -37,10 +29,10 @@ pub(super) fn share(tensors: &[TensorSpec], passes: &mut [PassSpec]) {
     guests.sort_by_key(|kernel| texels[kernel]);
     for guest in guests {
         let hosts = texels.keys().filter(|host| **host != guest);
-        let hosts = hosts.filter_map(|host| Some((*host, change(host, &guest)?)));
-        let Some((host, change)) = hosts.min_by_key(|(_, change)| change.neutral.len()) else { continue };
+        let hosts = hosts.filter_map(|host| Some((*host, neutral(host, &guest)?)));
+        let Some((host, neutral)) = hosts.min_by_key(|(_, neutral)| neutral.len()) else { continue };
         let draws = passes.iter_mut().flat_map(|pass| &mut pass.draws);
-        draws.filter(|draw| draw.kernel == guest).for_each(|draw| hand_over(draw, host, &change));
+        draws.filter(|draw| draw.kernel == guest).for_each(|draw| hand_over(draw, host, &neutral));
         texels.remove(&guest);
     }
 }
@@ -56,16 +48,7 @@ fn drawn(draw: &DrawSpec, target: &TensorSpec) -> usize {
 }
 
 /// What makes `host` compute what `guest` does, if anything can.
-fn change(host: &Kernel, guest: &Kernel) -> Option<Change> {
-    match (host, guest) {
-        (Kernel::Conv { .. }, Kernel::Conv { .. }) => of_conv(host, guest),
-        (Kernel::Combine { .. }, Kernel::Combine { .. }) => of_sum(host, guest),
-        _ => None,
-    }
-}
-
-/// A convolution that can add more, or norm what it reads.
-fn of_conv(host: &Kernel, guest: &Kernel) -> Option<Change> {
+fn neutral(host: &Kernel, guest: &Kernel) -> Option<Vec<Neutral>> {
     let (
         Kernel::Conv { kernel, stride, a, b, c, d, tanh, out },
         Kernel::Conv { kernel: kernel_, stride: stride_, a: a_, b: b_, c: c_, d: d_, tanh: tanh_, out: out_ },
@@ -80,8 +63,7 @@ fn of_conv(host: &Kernel, guest: &Kernel) -> Option<Change> {
         (d.is_some() && d_.is_none(), 4, LayoutUniform::NOTHING),
         (a != a_, 5, LayoutUniform::IDENTITY),
     ];
-    let neutral = operands.into_iter().filter(|(is_new, ..)| *is_new).map(|(_, at, layout)| (at, layout)).collect();
-    fits.then_some(Change { second: false, neutral })
+    fits.then(|| operands.into_iter().filter(|(is_new, ..)| *is_new).map(|(_, at, layout)| (at, layout)).collect())
 }
 
 /// Whether an operand is read as another one, but for a norm that the other one has not.
@@ -89,56 +71,15 @@ fn normed_as(host: &Operand, guest: &Operand) -> bool {
     host == guest || *host == Operand { affine: Affine::Coefficients, ..*guest } && guest.affine == Affine::None
 }
 
-/// A sum whose second operand is the only one of a copy.
-fn of_sum(host: &Kernel, guest: &Kernel) -> Option<Change> {
-    let (
-        Kernel::Combine { a: (plain, Read::Same), b: Some(b), c: None, tanh, out },
-        Kernel::Combine { a, b: None, c: None, tanh: tanh_, out: out_ },
-    ) = (host, guest)
-    else {
-        return None;
-    };
-    let fits = (b, tanh, out) == (a, tanh_, out_) && plain.affine == Affine::None;
-    fits.then(|| Change { second: true, neutral: vec![(1, LayoutUniform::NOTHING)] })
-}
-
 /// Draws with another kernel. What it reads besides, it finds in the weights.
-fn hand_over(draw: &mut DrawSpec, host: Kernel, change: &Change) {
+fn hand_over(draw: &mut DrawSpec, host: Kernel, neutral: &[Neutral]) {
     draw.kernel = host;
-    if change.second {
-        make_second(draw);
-    }
     let is_bound = |binding: &u32| draw.textures.iter().any(|(bound, _)| bound == binding);
     let added: Vec<u32> = host.textures().into_iter().filter(|binding| !is_bound(binding)).collect();
     draw.textures.extend(added.into_iter().map(|binding| (binding, SourceSpec::Weights)));
     draw.textures.sort_by_key(|(binding, _)| *binding);
     let size = size_of::<LayoutUniform>();
-    for (at, layout) in &change.neutral {
+    for (at, layout) in neutral {
         draw.params.bytes[at * size..(at + 1) * size].copy_from_slice(bytemuck::bytes_of(layout));
-    }
-}
-
-/// Makes the only operand of a copy the second one of a sum.
-fn make_second(draw: &mut DrawSpec) {
-    let Ok(params) = bytemuck::try_pod_read_unaligned::<CombineParams>(&draw.params.bytes) else { return };
-    let second = CombineParams {
-        tile_a: 0,
-        tile_b: params.tile_a,
-        floor_a: NO_FLOOR,
-        floor_b: params.floor_a,
-        pixels_b: params.pixels_a,
-        ..params
-    };
-    draw.params.bytes = bytemuck::bytes_of(&second).to_vec();
-    // Result, A, B, C, and the norms of A and B.
-    draw.params.layouts.resize(6, None);
-    draw.params.layouts.swap(1, 2);
-    draw.params.layouts.swap(4, 5);
-    for (binding, _) in &mut draw.textures {
-        *binding = match *binding {
-            BIND_VECTOR_A => BIND_VECTOR_B,
-            BIND_SQUARES_A => BIND_SQUARES_B,
-            plane => plane + BIND_B - BIND_A,
-        };
     }
 }
