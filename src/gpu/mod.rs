@@ -1,12 +1,13 @@
 //! The only layer that knows the GPU: extract, prepare, record, report.
 //!
 //! ```text
+//! ExtractSchedule   watch              asks the device which work is done
 //! ExtractSchedule   exchange           requests in, progress and tensors out
 //! PrepareBindGroups prepare_cartoons   chains of passes for the models in use; how much of them fits this frame
 //! PrepareBindGroups prepare_views      uniforms and bind groups of cameras' views
 //! RenderGraph       toonface           records this frame's share of encode, passes, composite
 //! Core2d, Core3d    toonface_view      a camera's view to a picture, its cartoon over the view
-//! Cleanup           watch              asks the queue when the work is done, reads what it took
+//! Cleanup           watch              the same right after the frame; reads what the work took
 //! ```
 
 mod attachments;
@@ -100,14 +101,14 @@ impl Plugin for CartoonRenderPlugin {
                 RenderStartup,
                 (pipelines::init_pipelines, state::init_chains, timer::init_timer, prepare::init_settings),
             )
-            .add_systems(ExtractSchedule, exchange::exchange)
+            .add_systems(ExtractSchedule, (watch::watch, exchange::exchange).chain())
             .add_systems(
                 Render,
                 (
                     timer::make_laps.run_if(timer::laps_are_due).in_set(RenderSystems::PrepareResources),
                     prepare::prepare_cartoons.in_set(RenderSystems::PrepareBindGroups),
                     pipelines::poll_pipelines.in_set(RenderSystems::ExtractCommands),
-                    watch::watch.in_set(RenderSystems::Cleanup),
+                    (watch::register, watch::watch).chain().in_set(RenderSystems::Cleanup),
                 ),
             )
             .add_systems(RenderGraph, record::toonface.before(camera_driver));

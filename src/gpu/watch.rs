@@ -10,22 +10,31 @@ use super::schedule::Costs;
 use super::state::{ChainState, Chains};
 use super::timer::Timer;
 
-/// Runs after submission: registers the frame and reports those that are finished.
-pub(super) fn watch(
+/// Runs after submission: registers the frame.
+pub(super) fn register(
     mut chains: ResMut<Chains>,
     mut exchange: ResMut<Exchange>,
     timer: Res<Timer>,
     queue: Res<RenderQueue>,
-    device: Res<RenderDevice>,
-    #[cfg(feature = "few_shot")] mut trainings: ResMut<super::training::Trainings>,
 ) {
     exchange.idle = false;
-    let Chains { chains, in_flight, counters, .. } = &mut *chains;
-    for frame in in_flight.iter_mut() {
+    for frame in &mut chains.in_flight {
         if frame.submit(&queue) {
             frame.stopwatch.into_iter().for_each(|watch| timer.request(watch));
         }
     }
+}
+
+/// Reports the frames that are finished: after submission, and before the next exchange, which comes later by as long as
+/// a frame of the game takes.
+pub(super) fn watch(
+    mut chains: ResMut<Chains>,
+    mut exchange: ResMut<Exchange>,
+    timer: Res<Timer>,
+    device: Res<RenderDevice>,
+    #[cfg(feature = "few_shot")] mut trainings: ResMut<super::training::Trainings>,
+) {
+    let Chains { chains, in_flight, counters, .. } = &mut *chains;
     // A failed poll means a lost device, which Bevy's own error handling deals with.
     if !in_flight.is_empty() && device.poll(PollType::Poll).is_err() {
         return;
