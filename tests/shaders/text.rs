@@ -1,6 +1,6 @@
 //! What the texts of the shaders may hold, and what their headers say.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bevy_toonface::plan::Subject;
 use bevy_toonface::plan::kernel::{BIND_SAMPLER, Kernel};
@@ -103,6 +103,25 @@ fn nothing_is_written_that_is_not_used() {
             assert!(used > 1, "{subject:?}: `{name}` is not used:\n{source}");
         }
     }
+}
+
+/// What is linked has one name space.
+#[test]
+fn no_two_libraries_declare_the_same_name() {
+    let mut known: BTreeMap<String, String> = BTreeMap::new();
+    for path in wgsl_files("lib") {
+        let source = read(&path);
+        let declared = source.lines().filter(|line| !line.starts_with([' ', '/', '#', '}'])).filter_map(|line| {
+            let words: Vec<&str> = line.split(|c: char| !(c.is_alphanumeric() || c == '_')).collect();
+            let at = words.iter().position(|word| ["fn", "struct", "const", "var", "alias"].contains(word))?;
+            words[at + 1..].iter().find(|word| !word.is_empty()).map(|word| (*word).to_owned())
+        });
+        for name in declared.collect::<BTreeSet<String>>() {
+            let other = known.insert(name.clone(), shown(&path));
+            assert_eq!(other, None, "{name} of {}", shown(&path));
+        }
+    }
+    assert!(known.len() > 30, "{known:?}");
 }
 
 #[test]
