@@ -350,8 +350,11 @@ fn changed_shaders_are_taken_into_use_and_broken_ones_are_not() {
         let line = |text: &str, part: &str| 1 + text[..text.find(part).expect("the part")].matches('\n').count();
         let main = line(&conv, "fn fragment(");
         let bound = "@group(0) @binding(0) var<uniform>";
+        let triangle = shaders.read("io/triangle.wgsl");
         let edits = [
             ("ops/conv.wgsl", "fn fragment(", "fn fragment((", main),
+            ("ops/conv.wgsl", "reflect_index, uv_of}", "reflected_index, uv_of}", line(&conv, "reflect_index, uv_of}")),
+            ("io/triangle.wgsl", "fn vertex(", "fn vertex((", line(&triangle, "fn vertex(")),
             ("lib/color.wgsl", "fn decode_srgb(", "fn decode_srgb(nonsense ", line(&library, "fn decode_srgb(")),
             ("io/composite.wgsl", bound, "@group(0) @binding(77) var<uniform>", 1),
             (

@@ -4,6 +4,7 @@ use std::future::Future;
 
 use bevy::render::render_resource::{BindGroupLayout, RenderPipeline};
 use bevy::render::renderer::RenderDevice;
+use bevy::tasks::{block_on, poll_once};
 use thiserror::Error;
 use wgpu::{
     CompilationInfo, CompilationMessageType, ErrorFilter, FragmentState, MultisampleState, PipelineCompilationOptions,
@@ -12,7 +13,7 @@ use wgpu::{
 };
 
 use super::program::Program;
-use crate::plan::{Place, WriteError, Written};
+use crate::plan::{Place, Subject, WriteError, Written};
 
 /// Why there is no pipeline.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -34,8 +35,21 @@ pub(super) struct Parts {
     pub layout: BindGroupLayout,
 }
 
+/// The vertex stage of all pipelines. On WebGPU, what is wrong with it is told of the pipelines.
+pub(super) fn compile_vertex(device: &RenderDevice, written: &Written) -> Result<ShaderModule, CompileError> {
+    let scope = device.wgpu_device().push_error_scope(ErrorFilter::Validation);
+    let vertex = module(device, "bevy_toonface/triangle", &written.text);
+    match block_on(poll_once(scope.pop())).flatten() {
+        None => Ok(vertex),
+        Some(error) => {
+            let info = block_on(vertex.get_compilation_info());
+            Err(explain(&error.to_string(), &info, Subject::Triangle.file(), written))
+        }
+    }
+}
+
 /// A module of a shader's text, with the checks that keep reads and loops in bounds.
-pub(super) fn module(device: &RenderDevice, label: &str, text: &str) -> ShaderModule {
+fn module(device: &RenderDevice, label: &str, text: &str) -> ShaderModule {
     let source = ShaderSource::Wgsl(text.into());
     device.wgpu_device().create_shader_module(ShaderModuleDescriptor { label: Some(label), source })
 }

@@ -12,10 +12,10 @@ use bevy::render::renderer::RenderDevice;
 use bevy::tasks::{block_on, poll_once};
 use wgpu::ShaderModule;
 
-use super::compile::{CompileError, Parts, compile, module};
+use super::compile::{CompileError, Parts, compile, compile_vertex};
 use super::exchange::Exchange;
 use super::program::Program;
-use crate::plan::{Subject, Templates, WriteError};
+use crate::plan::{Subject, Templates};
 
 /// A pipeline, or where it will be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -238,16 +238,16 @@ impl Shop {
         });
         match parts {
             Ok(parts) => State::of(parts, device),
-            Err(error) => State::Failed(error.into()),
+            Err(error) => State::Failed(error),
         }
     }
 
-    fn vertex(&mut self, device: &RenderDevice) -> Result<ShaderModule, WriteError> {
+    fn vertex(&mut self, device: &RenderDevice) -> Result<ShaderModule, CompileError> {
         if let Some(vertex) = &self.vertex {
             return Ok(vertex.clone());
         }
         let written = self.templates.write(&Subject::Triangle)?;
-        Ok(self.vertex.insert(module(device, "bevy_toonface/triangle", &written.text)).clone())
+        Ok(self.vertex.insert(compile_vertex(device, &written)?).clone())
     }
 }
 
