@@ -1,19 +1,19 @@
 //! From the text of a shader to a pipeline on the device, or to what is wrong with it and where.
 
 use std::future::Future;
+use std::sync::{Mutex, PoisonError};
 
 use bevy::render::render_resource::{BindGroupLayout, RenderPipeline};
 use bevy::render::renderer::RenderDevice;
-use bevy::tasks::{block_on, poll_once};
 use thiserror::Error;
 use wgpu::{
-    CompilationInfo, CompilationMessageType, ErrorFilter, FragmentState, MultisampleState, PipelineCompilationOptions,
-    PipelineLayoutDescriptor, PrimitiveState, RenderPipelineDescriptor, ShaderModule, ShaderModuleDescriptor,
-    ShaderSource, VertexState,
+    CompilationInfo, CompilationMessageType, Device, ErrorFilter, ErrorScopeGuard, FragmentState, MultisampleState,
+    PipelineCompilationOptions, PipelineLayoutDescriptor, PrimitiveState, RenderPipelineDescriptor, ShaderModule,
+    ShaderModuleDescriptor, ShaderSource, VertexState,
 };
 
 use super::program::Program;
-use crate::plan::{Place, Subject, WriteError, Written};
+use crate::plan::{Place, WriteError, Written};
 
 /// Why there is no pipeline.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -33,25 +33,41 @@ pub(super) struct Parts {
     pub written: Written,
     pub vertex: ShaderModule,
     pub layout: BindGroupLayout,
+    /// Whether the shader has been edited: then the device is asked whether it fits what it is bound to.
+    pub is_edited: bool,
 }
 
-/// The vertex stage of all pipelines. On WebGPU, what is wrong with it is told of the pipelines.
-pub(super) fn compile_vertex(device: &RenderDevice, written: &Written) -> Result<ShaderModule, CompileError> {
-    let scope = device.wgpu_device().push_error_scope(ErrorFilter::Validation);
-    let vertex = module(device, "bevy_toonface/triangle", &written.text);
-    match block_on(poll_once(scope.pop())).flatten() {
-        None => Ok(vertex),
-        Some(error) => {
-            let info = block_on(vertex.get_compilation_info());
-            Err(explain(&error.to_string(), &info, Subject::Triangle.file(), written))
-        }
-    }
+/// A module of a shader's text, with the checks that keep reads and loops in bounds. `file`: the template's path below `shaders/`.
+///
+/// # Errors
+/// The compiler's, but on WebGPU, whose compiler is the browser's: there it is told of the pipeline.
+pub(super) fn module(device: &RenderDevice, file: &str, written: &Written) -> Result<ShaderModule, CompileError> {
+    let label = format!("bevy_toonface/{file}");
+    let source = source(file, written)?;
+    Ok(device.wgpu_device().create_shader_module(ShaderModuleDescriptor { label: Some(&label), source }))
 }
 
-/// A module of a shader's text, with the checks that keep reads and loops in bounds.
-fn module(device: &RenderDevice, label: &str, text: &str) -> ShaderModule {
-    let source = ShaderSource::Wgsl(text.into());
-    device.wgpu_device().create_shader_module(ShaderModuleDescriptor { label: Some(label), source })
+/// What the device is given: the text, where its compiler can be asked what is wrong with it.
+#[cfg(target_arch = "wasm32")]
+fn source<'a>(_: &str, written: &'a Written) -> Result<ShaderSource<'a>, CompileError> {
+    Ok(ShaderSource::Wgsl(written.text.as_str().into()))
+}
+
+/// What the device is given: what is right. Elsewhere the device's error scopes are those of all threads, Bevy's among them
+/// (wgpu is built without `std`), so a compiler's complaint would reach whoever has asked last.
+#[cfg(not(target_arch = "wasm32"))]
+fn source<'a>(file: &str, written: &'a Written) -> Result<ShaderSource<'a>, CompileError> {
+    use naga::valid::{Capabilities, ValidationFlags, Validator};
+
+    let text = &written.text;
+    let fault = |at: Option<naga::SourceLocation>, message: String| {
+        let line = at.map(|at| at.line_number as usize);
+        CompileError::new(file, line.map(|line| written.place(line)), &message)
+    };
+    let module = naga::front::wgsl::parse_str(text).map_err(|e| fault(e.location(text), e.emit_to_string(text)))?;
+    let mut validator = Validator::new(ValidationFlags::all(), Capabilities::empty());
+    validator.validate(&module).map_err(|e| fault(e.location(text), e.emit_to_string(text)))?;
+    Ok(ShaderSource::Naga(std::borrow::Cow::Owned(module)))
 }
 
 /// Makes a pipeline. All work is done before the first wait; what is waited for is the device's word on it, which comes
@@ -60,17 +76,43 @@ pub(super) fn compile(
     parts: &Parts,
     device: &RenderDevice,
 ) -> impl Future<Output = Result<RenderPipeline, CompileError>> + use<> {
-    let Parts { program, written, vertex, layout } = parts;
+    let file = parts.program.subject().file();
+    let fragment = module(device, file, &parts.written);
+    let asks = parts.is_edited || cfg!(target_arch = "wasm32");
+    let made = fragment.map(|fragment| {
+        // One at a time, see `source`.
+        let turn = asks.then(|| TURN.lock().unwrap_or_else(PoisonError::into_inner));
+        let scope = asks.then(|| device.wgpu_device().push_error_scope(ErrorFilter::Validation));
+        let pipeline = pipeline(parts, &fragment, device.wgpu_device());
+        let error = scope.map(ErrorScopeGuard::pop);
+        drop(turn);
+        (pipeline, error, fragment)
+    });
+    let written = parts.written.clone();
+    async move {
+        let (pipeline, error, fragment) = made?;
+        match error {
+            Some(error) => match error.await {
+                Some(error) => Err(explain(&error.to_string(), &fragment.get_compilation_info().await, file, &written)),
+                None => Ok(pipeline.into()),
+            },
+            None => Ok(pipeline.into()),
+        }
+    }
+}
+
+/// Who may ask the device for its errors.
+static TURN: Mutex<()> = Mutex::new(());
+
+fn pipeline(parts: &Parts, fragment: &ShaderModule, device: &Device) -> wgpu::RenderPipeline {
+    let Parts { program, vertex, layout, .. } = parts;
     let label = format!("bevy_toonface/{program}");
-    let device_scope = device.wgpu_device().push_error_scope(ErrorFilter::Validation);
-    let fragment = module(device, &label, &written.text);
-    let device = device.wgpu_device();
     let pipeline_layout = device.create_pipeline_layout(&PipelineLayoutDescriptor {
         label: Some(&label),
         bind_group_layouts: &[Some(&**layout)],
         ..PipelineLayoutDescriptor::default()
     });
-    let pipeline = device.create_render_pipeline(&RenderPipelineDescriptor {
+    device.create_render_pipeline(&RenderPipelineDescriptor {
         label: Some(&label),
         layout: Some(&pipeline_layout),
         vertex: VertexState {
@@ -80,7 +122,7 @@ pub(super) fn compile(
             buffers: &[],
         },
         fragment: Some(FragmentState {
-            module: &fragment,
+            module: fragment,
             entry_point: Some("fragment"),
             compilation_options: PipelineCompilationOptions::default(),
             targets: &program.targets(),
@@ -90,14 +132,14 @@ pub(super) fn compile(
         multisample: MultisampleState::default(),
         multiview_mask: None,
         cache: None,
-    });
-    let error = device_scope.pop();
-    let (file, written) = (program.subject().file(), written.clone());
-    async move {
-        match error.await {
-            None => Ok(pipeline.into()),
-            Some(error) => Err(explain(&error.to_string(), &fragment.get_compilation_info().await, file, &written)),
-        }
+    })
+}
+
+impl CompileError {
+    /// `file` stands in where the place is not known.
+    fn new(file: &str, place: Option<Place>, message: &str) -> Self {
+        let (file, line) = place.map_or((file, 1), |place| (place.file, place.line));
+        Self { file: file.to_owned(), line, reason: reason(message) }
     }
 }
 
@@ -109,12 +151,11 @@ impl From<WriteError> for CompileError {
 
 /// An error in terms of the file that a person edits. A shader that is right by itself may still not fit what it is bound
 /// to; that has no line.
-fn explain(error: &str, info: &CompilationInfo, file: &'static str, written: &Written) -> CompileError {
+fn explain(error: &str, info: &CompilationInfo, file: &str, written: &Written) -> CompileError {
     let message = info.messages.iter().find(|message| message.message_type == CompilationMessageType::Error);
     let at = message.and_then(|message| message.location);
-    let place = at.map_or(Place { file, line: 1 }, |at| written.place(at.line_number as usize));
     let text = message.map_or(error, |message| message.message.as_str());
-    CompileError { file: place.file.to_owned(), line: place.line, reason: reason(text) }
+    CompileError::new(file, at.map(|at| written.place(at.line_number as usize)), text)
 }
 
 /// What a compiler complains about: its first line, what stands below the marks, and its notes. Without marks, all it says.

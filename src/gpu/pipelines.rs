@@ -12,7 +12,7 @@ use bevy::render::renderer::RenderDevice;
 use bevy::tasks::{block_on, poll_once};
 use wgpu::ShaderModule;
 
-use super::compile::{CompileError, Parts, compile, compile_vertex};
+use super::compile::{CompileError, Parts, compile, module};
 use super::exchange::Exchange;
 use super::program::Program;
 use crate::plan::{Subject, Templates};
@@ -234,7 +234,7 @@ impl Shop {
     fn begin(&mut self, program: Program, layout: &BindGroupLayout, device: &RenderDevice) -> State {
         let parts = self.vertex(device).and_then(|vertex| {
             let written = self.templates.write(&program.subject())?;
-            Ok(Parts { program, written, vertex, layout: layout.clone() })
+            Ok(Parts { program, written, vertex, layout: layout.clone(), is_edited: self.templates.are_edited() })
         });
         match parts {
             Ok(parts) => State::of(parts, device),
@@ -247,7 +247,7 @@ impl Shop {
             return Ok(vertex.clone());
         }
         let written = self.templates.write(&Subject::Triangle)?;
-        Ok(self.vertex.insert(compile_vertex(device, &written)?).clone())
+        Ok(self.vertex.insert(module(device, Subject::Triangle.file(), &written)?).clone())
     }
 }
 

@@ -1,7 +1,7 @@
 //! Passes of one kernel that another can draw as well, with operands that change nothing: one pipeline less.
 //!
-//! Each pipeline is a shader that the device compiles before the first cartoon, which takes about as long as five passes take
-//! in all. A kernel that few pixels need is not worth that if a larger variant is there anyway.
+//! Each pipeline is a shader that the device compiles before the first cartoon, 11 ms in a browser (benches/NOTES.md, step 19). A
+//! kernel that few pixels need is not worth that if a larger variant is there anyway.
 
 use std::collections::BTreeMap;
 

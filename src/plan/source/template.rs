@@ -94,6 +94,11 @@ impl Templates {
         known.is_some()
     }
 
+    /// Whether a file has taken the place of one of this build.
+    pub fn are_edited(&self) -> bool {
+        !self.changed.is_empty()
+    }
+
     /// The shader for `subject`: WGSL as it is, without imports or flags.
     ///
     /// # Errors
