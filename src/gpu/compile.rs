@@ -1,11 +1,11 @@
 //! From the text of a shader to a pipeline on the device, or to what is wrong with it and where.
 
+use std::fmt;
 use std::future::Future;
 use std::sync::{Mutex, PoisonError};
 
 use bevy::render::render_resource::{BindGroupLayout, RenderPipeline};
 use bevy::render::renderer::RenderDevice;
-use thiserror::Error;
 use wgpu::{
     CompilationInfo, CompilationMessageType, Device, ErrorFilter, ErrorScopeGuard, FragmentState, MultisampleState,
     PipelineCompilationOptions, PipelineLayoutDescriptor, PrimitiveState, RenderPipelineDescriptor, ShaderModule,
@@ -16,8 +16,7 @@ use super::program::Program;
 use crate::plan::{Place, WriteError, Written};
 
 /// Why there is no pipeline.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("{file}, line {line}: {reason}")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct CompileError {
     /// Path below `shaders/`.
     pub file: String,
@@ -140,6 +139,12 @@ impl CompileError {
     fn new(file: &str, place: Option<Place>, message: &str) -> Self {
         let (file, line) = place.map_or((file, 1), |place| (place.file, place.line));
         Self { file: file.to_owned(), line, reason: reason(message) }
+    }
+}
+
+impl fmt::Display for CompileError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}, line {}: {}", self.file, self.line, self.reason)
     }
 }
 

@@ -2,8 +2,7 @@
 //! that a compiler's complaint can be told in terms of what a person edits.
 
 use std::collections::BTreeMap;
-
-use thiserror::Error;
+use std::fmt;
 
 use super::Subject;
 use super::link::link;
@@ -136,8 +135,7 @@ impl Place {
 }
 
 /// Why no shader can be written from a file.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("{file}, line {line}: {reason}")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WriteError {
     /// Path below `shaders/`.
     pub file: &'static str,
@@ -146,6 +144,14 @@ pub struct WriteError {
     /// What is wrong.
     pub reason: String,
 }
+
+impl fmt::Display for WriteError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}, line {}: {}", self.file, self.line, self.reason)
+    }
+}
+
+impl std::error::Error for WriteError {}
 
 /// A shader that was written.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
