@@ -1,4 +1,4 @@
-//! One pipeline a program, shared by all models. Bevy's pipeline cache is not used: composing shaders took a third of the
+//! One pipeline a program, shared by all models. Bevy's pipeline cache is not used: composing shaders took a fifth of the
 //! time that the first cartoon takes in a browser (benches/NOTES.md, step 18).
 
 use std::future::Future;
