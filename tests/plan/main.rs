@@ -20,11 +20,10 @@ use bevy_toonface::plan::params::{
 };
 use bevy_toonface::plan::{
     Arrangement, Draw, Kernel, LayoutUniform, Pass, Plan, PlanOptions, PlannedTensor, TensorFormat, TextureRef,
-    WEIGHT_TEXTURE_WIDTH,
 };
 
 use held::{Held, simulate};
-use weights::check_weight_range;
+use weights::{check_weight_range, neutral_texel};
 
 /// DESIGN.md: a model needs no more pipelines than this.
 const MOST_KERNELS: usize = 32;
@@ -62,14 +61,6 @@ fn sampled_slots(draw: &Draw) -> impl Iterator<Item = usize> + '_ {
         TextureRef::Indices => None,
         TextureRef::Weights => None,
     })
-}
-
-/// What a shader reads of the weights, `column` texels from where a layout has any tile and texel.
-fn neutral_texel(plan: &Plan, layout: LayoutUniform, column: usize) -> [f32; 4] {
-    let LayoutUniform { tile, texel, base, .. } = layout;
-    assert_eq!((tile, base[1]), ([0, 0], 0), "all tiles are one");
-    let u = (base[0] as f32 + 0.5) * texel[0] + column as f32 * texel[0];
-    plan.weights.texels[(u * WEIGHT_TEXTURE_WIDTH as f32) as usize]
 }
 
 /// The tensors that a draw reads, by first binding: each has to be there, whole and where the parameters say. A slot that

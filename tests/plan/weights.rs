@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use bevy_toonface::plan::params::{CoefficientParams, ConvParams, LinearParams, MixParams, ScaleParams};
-use bevy_toonface::plan::{Draw, Kernel, Pass, Plan, WEIGHT_TEXTURE_WIDTH};
+use bevy_toonface::plan::{Draw, Kernel, LayoutUniform, Pass, Plan, WEIGHT_TEXTURE_WIDTH};
 
 use super::{GROUPS, about, cells, is_empty, item_and_tile, params};
 
@@ -111,4 +111,12 @@ pub fn check_weight_range(plan: &Plan, pass: &Pass) {
             check_sheet(plan, pass, draw, &tiles);
         }
     }
+}
+
+/// What a shader reads of the weights, `column` texels from where a layout has any tile and texel.
+pub fn neutral_texel(plan: &Plan, layout: LayoutUniform, column: usize) -> [f32; 4] {
+    let LayoutUniform { tile, texel, base, .. } = layout;
+    assert_eq!((tile, base[1]), ([0, 0], 0), "all tiles are one");
+    let u = (base[0] as f32 + 0.5) * texel[0] + column as f32 * texel[0];
+    plan.weights.texels[(u * WEIGHT_TEXTURE_WIDTH as f32) as usize]
 }
