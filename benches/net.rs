@@ -162,8 +162,7 @@ fn noise(model: &Model, faces: usize) -> Vec<Image> {
 
 fn spawn(app: &mut App, model: &Model, pictures: Vec<Image>) -> Vec<Entity> {
     let groups = model.manifest.group_names();
-    let handle =
-        app.world_mut().resource_mut::<Assets<CartoonModel>>().add(CartoonModel { model: model.clone().into() });
+    let handle = app.world_mut().resource_mut::<Assets<CartoonModel>>().add(CartoonModel::new(model.clone()));
     let cartoon = Cartoon { model: Some(handle), update: UpdateRate::Always, ..default() };
     let pictures = pictures.into_iter().zip(groups.iter().cycle());
     pictures

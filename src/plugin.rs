@@ -4,7 +4,7 @@ use bevy::prelude::*;
 
 use crate::ecs::{self, CartoonModelLoader, CartoonPlugin, CartoonSettings};
 use crate::gpu::{self, CartoonRenderPlugin};
-use crate::plan::TensorFormat;
+use crate::plan::{PlanOptions, TensorFormat};
 
 /// Draws entities with a [`CartoonGroup`](crate::ecs::CartoonGroup) as cartoons. Add it after Bevy's `DefaultPlugins`.
 #[derive(Debug, Clone)]
@@ -63,6 +63,8 @@ impl Plugin for ToonfacePlugin {
 
     fn finish(&self, app: &mut App) {
         let gpu::DeviceSupport { limits, fault } = gpu::device_support(app, self.max_planes);
-        ecs::adopt_device(app, limits, fault, self.format, self.max_memory);
+        let Self { format, half_weights, max_memory, .. } = *self;
+        let max_bytes = max_memory.unwrap_or(usize::MAX);
+        ecs::adopt_device(app, PlanOptions { limits, format, half_weights, max_bytes, ..default() }, fault);
     }
 }

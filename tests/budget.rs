@@ -235,7 +235,7 @@ fn a_model_that_is_reloaded_midway_is_taken_for_the_next_cartoon() {
         stage.wait(entity);
         midway(&mut stage, entity);
         let mut models = stage.app.world_mut().resource_mut::<Assets<CartoonModel>>();
-        models.insert(&model, CartoonModel { model: small_model(2, 4, 9).into() }).expect("a live handle");
+        models.insert(&model, CartoonModel::new(small_model(2, 4, 9))).expect("a live handle");
         stage.passes_a_frame(1);
         stage.frames_until(|stage| stage.updates(entity) == 2);
         assert!(stage.pixels(entity) == old, "a mixture of models");

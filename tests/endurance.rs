@@ -9,8 +9,6 @@ mod gpu;
 #[path = "common/stage.rs"]
 mod stage;
 
-use std::sync::Arc;
-
 use bevy::prelude::*;
 use bevy::render::RenderApp;
 use bevy::render::render_resource::PipelineCache;
@@ -86,7 +84,7 @@ impl Crowd {
                 let model = random.below(2);
                 models[model].1 += 1;
                 let changed = small_model(1 + model, GROUPS, models[model].1);
-                let changed = CartoonModel { model: Arc::new(changed) };
+                let changed = CartoonModel::new(changed);
                 let mut assets = stage.app.world_mut().resource_mut::<Assets<CartoonModel>>();
                 assets.insert(&models[model].0, changed).expect("a living handle");
             }

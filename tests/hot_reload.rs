@@ -302,7 +302,7 @@ fn a_model_that_is_changed_in_memory_is_drawn_anew_and_uploads_what_changed() {
         let (second_before, before) = (desk.pixels(second), desk.counters());
         let head = model.weights.branches[0].tensors.get_mut("head.weight").expect("a tensor");
         head.data.iter_mut().for_each(|value| *value *= -1.0);
-        let model = CartoonModel { model: std::sync::Arc::new(model) };
+        let model = CartoonModel::new(model);
         desk.changed_by(first, |app| {
             app.world_mut().resource_mut::<Assets<CartoonModel>>().insert(&handle, model).expect("a living handle");
         });

@@ -8,7 +8,7 @@ mod stage;
 
 use bevy::prelude::*;
 use bevy_toonface::prelude::*;
-use gpu::OPEN_NATIVE;
+use gpu::{OPEN_NATIVE, gradient};
 use stage::{FRAME, Stage};
 
 /// An entity with a cartoon, on a stage of its own.
@@ -34,6 +34,31 @@ fn a_still_picture_costs_nothing() {
         let before = stage.counters();
         assert_eq!(run(&mut stage, entity, 100), (0, 0));
         assert_eq!(stage.counters(), before, "nothing at all has been recorded or made");
+    });
+}
+
+/// The images that are made for it are on the device as soon as it is asked for.
+#[test]
+fn a_cartoon_is_begun_in_the_frame_of_its_tag() {
+    OPEN_NATIVE.run(|app| {
+        let mut stage = Stage::new(app);
+        let (model, first) = start(&mut stage, UpdateRate::OnChange);
+        let frames_until_begun = |stage: &mut Stage, change: &dyn Fn(&mut Stage)| {
+            let before = stage.counters().begun;
+            change(stage);
+            (1..10).find(|_| {
+                stage.frame();
+                stage.counters().begun > before
+            })
+        };
+        let other_size = |stage: &mut Stage| {
+            let picture = stage.app.world_mut().resource_mut::<Assets<Image>>().add(gradient(40, 20));
+            *stage.app.world_mut().get_mut::<CartoonSource>(first).expect("a picture") = CartoonSource::Image(picture);
+        };
+        let tag = |stage: &mut Stage| _ = stage.spawn(&model, "g1", UpdateRate::OnChange);
+        // The counters are those of the frame before.
+        assert_eq!(frames_until_begun(&mut stage, &tag), Some(2));
+        assert_eq!(frames_until_begun(&mut stage, &other_size), Some(2));
     });
 }
 

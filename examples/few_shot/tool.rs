@@ -2,7 +2,6 @@
 
 use std::path::Path;
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bevy::prelude::*;
@@ -43,8 +42,7 @@ fn run(args: &Args, folder: &Path) -> Result<(), String> {
         return Err(fault.clone());
     }
     if let Some(model) = model {
-        let handle =
-            app.world_mut().resource_mut::<Assets<CartoonModel>>().add(CartoonModel { model: Arc::new(model) });
+        let handle = app.world_mut().resource_mut::<Assets<CartoonModel>>().add(CartoonModel::new(model));
         app.insert_resource(DefaultCartoonModel(handle));
     }
     let model = run_until(&mut app, LIMIT, |world| {

@@ -1,7 +1,6 @@
 //! The window, or a picture of it.
 
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use bevy::prelude::*;
 use bevy_egui::{EguiPlugin, EguiPrimaryContextPass};
@@ -44,7 +43,7 @@ fn build(app: &mut App) {
 /// All but the window itself.
 pub fn open(app: &mut App, args: &Args) {
     if let Some(Ok(model)) = args.model.as_ref().map(|path| Model::load(path)) {
-        let model = CartoonModel { model: Arc::new(model) };
+        let model = CartoonModel::new(model);
         let handle = app.world_mut().resource_mut::<Assets<CartoonModel>>().add(model);
         app.insert_resource(DefaultCartoonModel(handle));
     }

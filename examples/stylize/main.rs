@@ -60,8 +60,7 @@ fn stylize(args: &Args) -> Result<(), String> {
     let started = std::time::Instant::now();
     let model = match model {
         Some(model) => {
-            let handle =
-                app.world_mut().resource_mut::<Assets<CartoonModel>>().add(CartoonModel { model: model.into() });
+            let handle = app.world_mut().resource_mut::<Assets<CartoonModel>>().add(CartoonModel::new(model));
             app.insert_resource(DefaultCartoonModel(handle.clone()));
             handle
         }

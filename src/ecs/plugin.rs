@@ -16,13 +16,15 @@ use super::{
     CartoonWarning, ModelFiles, PictureLimits, ShaderReloads, UpdateRate, ViewPlace,
 };
 use crate::model::{Model, Tensor};
-use crate::plan::{PlanLimits, TensorFormat};
+use crate::plan::PlanOptions;
 
 /// Order of the plugin's work in `PostUpdate`.
 #[derive(SystemSet, Debug, Clone, PartialEq, Eq, Hash)]
 pub enum CartoonSystems {
     /// Sprites, UI nodes and materials tell their picture, and show their cartoon once it is ready.
     Pictures,
+    /// Cartoons get an image to be drawn to.
+    Outputs,
     /// Cameras tell where their region is.
     Cameras,
     /// Components become requests to the GPU.
@@ -69,16 +71,20 @@ impl Plugin for CartoonPlugin {
                 (CartoonSystems::Pictures, CartoonSystems::Cameras, CartoonSystems::Request, CartoonSystems::Status)
                     .chain(),
             )
-            // A material that was made for a cartoon is on the device in the same frame, and a picture that has changed
-            // is asked for in the frame of its change.
+            // What was made for a cartoon, a material or an image, is on the device in the same frame, and a picture that has
+            // changed is asked for in the frame of its change.
             .configure_sets(
                 PostUpdate,
-                (CartoonSystems::Pictures.before(AssetEventSystems), CartoonSystems::Request.after(AssetEventSystems)),
+                (
+                    CartoonSystems::Outputs.after(CartoonSystems::Pictures).before(AssetEventSystems),
+                    CartoonSystems::Request.after(AssetEventSystems),
+                ),
             )
             .add_systems(PreStartup, load_default_model)
             .add_systems(
                 PostUpdate,
                 (
+                    make_outputs.in_set(CartoonSystems::Outputs),
                     update_requests.in_set(CartoonSystems::Request),
                     (update_status, update_warnings, log_failed_reloads).in_set(CartoonSystems::Status),
                 ),
@@ -98,19 +104,13 @@ impl Plugin for CartoonPlugin {
 
 /// What is known once the renderer is there: the device that models have to fit, and what it lacks. Models that wait for the
 /// loader go on loading.
-pub fn adopt_device(
-    app: &mut App,
-    limits: PlanLimits,
-    fault: Option<String>,
-    format: TensorFormat,
-    max_memory: Option<usize>,
-) {
+pub fn adopt_device(app: &mut App, options: PlanOptions, fault: Option<String>) {
     if let Some(fault) = &fault {
         error!("bevy_toonface: {fault}");
     }
     let files = app.world().get_resource::<ModelFiles>().cloned().unwrap_or_default();
-    app.register_asset_loader(CartoonModelLoader { limits, format, max_memory, files });
-    app.insert_resource(PictureLimits { max_side: limits.max_texture_size as u32 });
+    app.insert_resource(PictureLimits { max_side: options.limits.max_texture_size as u32 });
+    app.register_asset_loader(CartoonModelLoader { options, files });
     if let Some(mut settings) = app.world_mut().get_resource_mut::<CartoonSettings>() {
         settings.device_fault = fault;
     }
@@ -199,6 +199,28 @@ fn modified<A: Asset>(event: &AssetEvent<A>) -> Option<AssetId<A>> {
     if let AssetEvent::Modified { id } = event { Some(*id) } else { None }
 }
 
+impl CartoonQueryItem<'_, '_> {
+    /// Whether it was to be drawn once, and has been.
+    fn is_done(&self) -> bool {
+        self.cartoon.update == UpdateRate::Once
+            && !self.request.redraw
+            && self.progress.is_some_and(|progress| progress.updates > 0)
+    }
+}
+
+/// An output that is made after the frame's changes of images have been told is on the device a frame later, and the
+/// cartoon is, too.
+fn make_outputs(mut cartoons: Query<CartoonQuery>, resolver: Resolver, mut images: ResMut<Assets<Image>>) {
+    for mut cartoon in &mut cartoons {
+        if cartoon.is_done() {
+            continue;
+        }
+        if let Ok(Some((wanted, size))) = resolve(&cartoon, &resolver, &images) {
+            sized_output(&mut cartoon.output, size, &wanted.source, &mut images);
+        }
+    }
+}
+
 fn update_requests(
     mut cartoons: Query<CartoonQuery>,
     resolver: Resolver,
@@ -214,8 +236,9 @@ fn update_requests(
             commands.entity(cartoon.entity).try_insert(Progress::default());
         }
         let update = cartoon.cartoon.update;
+        let is_done = cartoon.is_done();
         let redraw = std::mem::take(&mut cartoon.request.bypass_change_detection().redraw);
-        if update == UpdateRate::Once && !redraw && cartoon.progress.is_some_and(|p| p.updates > 0) {
+        if is_done {
             // It may have had another rate before.
             if let Some(wanted) = &mut cartoon.request.bypass_change_detection().wanted {
                 wanted.always = false;

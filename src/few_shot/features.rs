@@ -1,7 +1,6 @@
 //! What the frozen part of the network makes of the examples, read back once: cartoons that nobody looks at, with taps.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use bevy::asset::LoadState;
 use bevy::prelude::*;
@@ -83,7 +82,7 @@ pub(super) fn spawn(
     let taps: Vec<String> = training.features().cloned().collect();
     let graph = model.graph.with_outputs(taps.iter().filter(|name| *name != INPUT).map(String::as_str))?;
     let tapped = Model { graph, ..model.clone() };
-    let model = models.add(CartoonModel { model: Arc::new(tapped) });
+    let model = models.add(CartoonModel::new(tapped));
     let (photos, cartoons, known) = <(Vec<_>, Vec<_>, Examples)>::default();
     let mut features = Features { model, group: group.to_owned(), taps, photos, cartoons, known };
     for FewShotPair { photo, cartoon } in pairs {

@@ -1,6 +1,5 @@
 //! The model in the render world: the same data, with a number that changes when it does.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use bevy::asset::AssetId;
@@ -9,13 +8,29 @@ use bevy::render::render_asset::{PrepareAssetError, RenderAsset};
 
 use crate::ecs::CartoonModel;
 use crate::model::Model;
+use crate::plan::{Plan, PlanError, PlanOptions};
 
 /// A model as the render world has it.
 #[derive(Debug)]
 pub(super) struct RenderCartoonModel {
-    pub model: Arc<Model>,
+    source: CartoonModel,
     /// Differs between any two versions of any model.
     pub version: u64,
+}
+
+impl RenderCartoonModel {
+    /// Graph and weights.
+    pub fn model(&self) -> &Model {
+        &self.source.model
+    }
+
+    /// A plan: the loader's, or a new one.
+    ///
+    /// # Errors
+    /// See [`Plan::new`].
+    pub fn plan(&self, options: &PlanOptions) -> Result<Plan, PlanError> {
+        self.source.take_plan(options).map_or_else(|| Plan::new(self.model(), options.clone()), Ok)
+    }
 }
 
 impl RenderAsset for RenderCartoonModel {
@@ -29,6 +44,6 @@ impl RenderAsset for RenderCartoonModel {
         _previous: Option<&Self>,
     ) -> Result<Self, PrepareAssetError<CartoonModel>> {
         static VERSION: AtomicU64 = AtomicU64::new(1);
-        Ok(Self { model: source.model, version: VERSION.fetch_add(1, Ordering::Relaxed) })
+        Ok(Self { source, version: VERSION.fetch_add(1, Ordering::Relaxed) })
     }
 }

@@ -21,7 +21,6 @@ use super::state::{ChainKey, ChainState, Chains, Refusal};
 use super::timer::Timer;
 use super::view::Views;
 use crate::ecs::{CartoonBudget, CartoonError};
-use crate::model::Model;
 use crate::plan::{Plan, PlanError, PlanLimits, PlanOptions, TensorFormat};
 
 /// What plans are made for.
@@ -219,7 +218,7 @@ fn ensure_chain(
     }
     let ChainSettings { limits, format, half_weights, .. } = *params.settings;
     let options = PlanOptions { limits, format, half_weights, batch: asked, max_bytes, outputs: chain_outputs(&key.1) };
-    match plan_batch(&model.model, options) {
+    match plan_batch(model, options) {
         Ok(plan) => {
             let chain = make_chain(plan, version, asked, params, chains, pipelines);
             chains.refused.remove(key);
@@ -227,7 +226,7 @@ fn ensure_chain(
             Ok(())
         }
         Err(error) => {
-            let error = plan_error(&model.model.manifest.name, error);
+            let error = plan_error(&model.model().manifest.name, error);
             chains.refused.insert(key.clone(), Refusal { version, asked, max_bytes, error: error.clone() });
             Err(error)
         }
@@ -244,7 +243,7 @@ fn update_chain(
     if state.version == model.version {
         return true;
     }
-    let Ok(plan) = Plan::new(&model.model, state.chain.plan.options.clone()) else { return false };
+    let Ok(plan) = model.plan(&state.chain.plan.options) else { return false };
     let Ok(bytes) = state.chain.update_weights(plan, &params.queue) else { return false };
     counters.weight_bytes += bytes as u64;
     state.version = model.version;
@@ -252,9 +251,9 @@ fn update_chain(
 }
 
 /// A plan for as many pictures as were asked for, or as the memory allows.
-fn plan_batch(model: &Model, mut options: PlanOptions) -> Result<Plan, PlanError> {
+fn plan_batch(model: &RenderCartoonModel, mut options: PlanOptions) -> Result<Plan, PlanError> {
     loop {
-        match Plan::new(model, options.clone()) {
+        match model.plan(&options) {
             Err(PlanError::OutOfMemory { .. }) if options.batch > 1 => options.batch /= 2,
             result => return result,
         }

@@ -9,6 +9,9 @@ use super::pass::Slot;
 /// Left and top texel.
 pub(super) type Place = (usize, usize);
 
+/// A place and the size of what lies there.
+pub(super) type Area = (Place, (usize, usize));
+
 /// What tensors have to have in common to be attachments of one pass: format and number of the slots.
 pub(super) type Kind = (TensorFormat, usize);
 
@@ -98,6 +101,6 @@ fn shelves(sizes: impl Iterator<Item = (usize, usize)>) -> ((usize, usize), Vec<
 }
 
 /// Whether two rectangles have a texel in common.
-pub(super) fn overlap(a: (usize, usize), a_size: (usize, usize), b: (usize, usize), b_size: (usize, usize)) -> bool {
+pub(super) fn overlap((a, a_size): Area, (b, b_size): Area) -> bool {
     a.0 < b.0 + b_size.0 && b.0 < a.0 + a_size.0 && a.1 < b.1 + b_size.1 && b.1 < a.1 + a_size.1
 }

@@ -9,7 +9,7 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashSet};
 
-use super::block::{Block, Member, Place, overlap};
+use super::block::{Area, Block, Member, Place, overlap};
 use super::lower::TensorSpec;
 use super::merge::MergedPass;
 use super::pass::Slot;
@@ -131,8 +131,7 @@ fn is_alive((first, last): Life, at: usize) -> bool {
 struct Resident {
     tensor: usize,
     life: Life,
-    base: (usize, usize),
-    size: (usize, usize),
+    area: Area,
 }
 
 /// Slots and who lives in them.
@@ -176,23 +175,30 @@ impl Places<'_> {
     /// Places for all members in at least `planes` slots of one size: for each the first that is free.
     fn fit(&self, size: Slot, planes: usize, members: &[Member]) -> Option<(Vec<usize>, Vec<Place>)> {
         let mut slots: Vec<usize> = (0..self.slots.len()).filter(|i| self.slots[*i] == size).collect();
-        let mut taken: Vec<(Place, (usize, usize))> = Vec::new();
+        let mut taken: Vec<Area> = Vec::new();
         for member in members {
-            let residents = slots.iter().flat_map(|slot| &self.residents[*slot]);
-            let others = residents.map(|resident| (resident.base, resident.size)).chain(taken.iter().copied());
-            let is_free = |at: &Place| taken.iter().all(|(base, size)| !overlap(*base, *size, *at, member.size));
-            let mut free = corners(&size, member.size, others).into_iter().filter(is_free);
-            let (at, suiting) = free.find_map(|at| Some((at, self.suiting(&slots, planes, member, at)?)))?;
+            let known: Vec<(usize, Vec<Area>)> =
+                slots.iter().filter_map(|slot| Some((*slot, self.occupied(*slot, member.tensor)?))).collect();
+            let others = known.iter().flat_map(|(_, areas)| areas).chain(&taken);
+            let is_free = |areas: &[Area], at: Place| areas.iter().all(|area| !overlap(*area, (at, member.size)));
+            let suiting = |at: Place| -> Option<Vec<usize>> {
+                let slots = known.iter().filter(|(_, areas)| is_free(areas, at)).map(|(slot, _)| *slot);
+                Some(slots.collect::<Vec<_>>()).filter(|slots| slots.len() >= planes)
+            };
+            let mut free = corners(&size, member.size, others).into_iter().filter(|at| is_free(&taken, *at));
+            let (at, suiting) = free.find_map(|at| Some((at, suiting(at)?)))?;
             slots = suiting;
             taken.push((at, member.size));
         }
         Some((slots, taken.into_iter().map(|(place, _)| place).collect()))
     }
 
-    /// Those of some slots in which a tensor can live at a place, if there are at least so many.
-    fn suiting(&self, slots: &[usize], planes: usize, member: &Member, at: Place) -> Option<Vec<usize>> {
-        let suiting: Vec<usize> = slots.iter().copied().filter(|slot| self.suits(*slot, member, at)).collect();
-        (suiting.len() >= planes).then_some(suiting)
+    /// What of a slot is taken while a tensor lives, or `None` if it cannot live there at all.
+    fn occupied(&self, slot: usize, tensor: usize) -> Option<Vec<Area>> {
+        let (first, last) = self.lives[tensor]?;
+        let together = self.residents[slot].iter().filter(|other| other.life.0 <= last && first <= other.life.1);
+        let area = |other: &Resident| (!self.conflicts.contains(&(other.tensor, tensor))).then_some(other.area);
+        together.map(area).collect()
     }
 
     /// New slots that nobody else will find room in.
@@ -204,12 +210,8 @@ impl Places<'_> {
 
     /// Whether a tensor can live at a place of a slot.
     fn suits(&self, slot: usize, member: &Member, at: Place) -> bool {
-        let Some(life) = self.lives[member.tensor] else { return false };
-        self.residents[slot].iter().all(|resident| {
-            let apart_in_time = resident.life.1 < life.0 || life.1 < resident.life.0;
-            let apart = !overlap(resident.base, resident.size, at, member.size);
-            apart_in_time || (apart && !self.conflicts.contains(&(resident.tensor, member.tensor)))
-        })
+        let occupied = self.occupied(slot, member.tensor);
+        occupied.is_some_and(|areas| areas.iter().all(|area| !overlap(*area, (at, member.size))))
     }
 
     /// Whether the attachments of a pass hold other tensors than its targets while it runs.
@@ -225,7 +227,7 @@ impl Places<'_> {
         for (member, base) in members.iter().zip(places) {
             let Some(life) = self.lives[member.tensor] else { continue };
             for slot in &slots {
-                let resident = Resident { tensor: member.tensor, life, base: *base, size: member.size };
+                let resident = Resident { tensor: member.tensor, life, area: (*base, member.size) };
                 self.residents[*slot].push(resident);
             }
         }
@@ -234,11 +236,7 @@ impl Places<'_> {
 }
 
 /// Where something of a size may lie in a slot: at its edges, and right of or below something else.
-fn corners(
-    slot: &Slot,
-    (width, height): (usize, usize),
-    others: impl Iterator<Item = (Place, (usize, usize))>,
-) -> Vec<Place> {
+fn corners<'a>(slot: &Slot, (width, height): (usize, usize), others: impl Iterator<Item = &'a Area>) -> Vec<Place> {
     let (mut columns, mut rows) = (BTreeSet::from([0]), BTreeSet::from([0]));
     for (base, size) in others {
         columns.insert(base.0 + size.0);

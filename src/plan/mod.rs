@@ -134,6 +134,12 @@ impl Plan {
         Ok(plan)
     }
 
+    /// The same plan for other options, if they make no difference.
+    pub fn with_options(self, options: &PlanOptions) -> Option<Self> {
+        let known = PlanOptions { max_bytes: options.max_bytes, ..self.options.clone() };
+        (known == *options && self.bytes() <= known.max_bytes).then(|| Self { options: known, ..self })
+    }
+
     /// Whether `other` is the same but for the values of the weights: whatever was made on a device for one serves the
     /// other, once the rows of weights that differ are uploaded.
     pub fn differs_only_in_weights(&self, other: &Self) -> bool {

@@ -49,20 +49,36 @@ fn drawn(draw: &DrawSpec, target: &TensorSpec) -> usize {
 
 /// What makes `host` compute what `guest` does, if anything can.
 fn neutral(host: &Kernel, guest: &Kernel) -> Option<Vec<Neutral>> {
-    let (
-        Kernel::Conv { kernel, stride, a, b, c, d, tanh, out },
-        Kernel::Conv { kernel: kernel_, stride: stride_, a: a_, b: b_, c: c_, d: d_, tanh: tanh_, out: out_ },
-    ) = (host, guest)
-    else {
-        return None;
+    let (fits, operands) = match (host, guest) {
+        (
+            Kernel::Conv { kernel, stride, a, b, c, d, tanh, out },
+            Kernel::Conv { kernel: kernel_, stride: stride_, a: a_, b: b_, c: c_, d: d_, tanh: tanh_, out: out_ },
+        ) => {
+            let same = (kernel, stride, b, tanh, out) == (kernel_, stride_, b_, tanh_, out_);
+            let fits = same && normed_as(a, a_) && (*c || !c_) && (d == d_ || d_.is_none());
+            let operands = [
+                (*c && !c_, 3, LayoutUniform::NOTHING),
+                (d.is_some() && d_.is_none(), 4, LayoutUniform::NOTHING),
+                (a != a_, 5, LayoutUniform::IDENTITY),
+            ];
+            (fits, operands)
+        }
+        (
+            Kernel::Combine { a: (a, read), b, c, tanh, out },
+            Kernel::Combine { a: (a_, read_), b: b_, c: c_, tanh: tanh_, out: out_ },
+        ) => {
+            let same = (read, c, tanh, out) == (read_, c_, tanh_, out_);
+            let is_plain = b.is_none_or(|(b, _)| b.affine == Affine::None);
+            let fits = same && normed_as(a, a_) && (b == b_ || b_.is_none() && is_plain);
+            let operands = [
+                (b.is_some() && b_.is_none(), 2, LayoutUniform::NOTHING),
+                (a != a_, 4, LayoutUniform::IDENTITY),
+                (false, 0, LayoutUniform::NOTHING),
+            ];
+            (fits, operands)
+        }
+        _ => return None,
     };
-    let same = (kernel, stride, b, tanh, out) == (kernel_, stride_, b_, tanh_, out_);
-    let fits = same && normed_as(a, a_) && (*c || !c_) && (d == d_ || d_.is_none());
-    let operands = [
-        (*c && !c_, 3, LayoutUniform::NOTHING),
-        (d.is_some() && d_.is_none(), 4, LayoutUniform::NOTHING),
-        (a != a_, 5, LayoutUniform::IDENTITY),
-    ];
     fits.then(|| operands.into_iter().filter(|(is_new, ..)| *is_new).map(|(_, at, layout)| (at, layout)).collect())
 }
 

@@ -207,7 +207,7 @@ fn words(panic: &(dyn std::any::Any + Send)) -> String {
 
 /// Makes a model an asset.
 pub fn add_model(app: &mut App, model: Model) -> Handle<CartoonModel> {
-    app.world_mut().resource_mut::<Assets<CartoonModel>>().add(CartoonModel { model: Arc::new(model) })
+    app.world_mut().resource_mut::<Assets<CartoonModel>>().add(CartoonModel::new(model))
 }
 
 /// An entity whose tensors are all read back.

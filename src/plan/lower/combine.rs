@@ -83,10 +83,11 @@ impl Lowering<'_> {
         let mut a = self.single(node.inputs[0])?;
         let mut b = node.inputs.get(1).map(|b| self.single(*b)).transpose()?;
         if let Some(other) = &mut b {
-            // One variant of the kernel, with the norm at B, serves all sums of two.
+            // One variant of the kernel, with the norm at A, serves all sums of two.
             if a.norm.is_some() && other.norm.is_some() {
                 a = Part::new(self.plain(node.inputs[0])?);
-            } else if a.norm.is_some() {
+            }
+            if other.norm.is_some() {
                 std::mem::swap(&mut a, other);
             }
         }

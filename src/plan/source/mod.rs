@@ -14,11 +14,12 @@
 mod link;
 mod pixel;
 mod planes;
+mod taps;
 mod template;
 mod window;
 
+pub(super) use taps::{UNROLLED, WeightRuns};
 pub use template::{Place, Templates, WriteError, Written};
-pub(super) use window::{UNROLLED, WeightRuns};
 
 use super::format::{Arrangement, TensorFormat};
 use super::kernel::{Affine, BIND_A, BIND_B, BIND_C, BIND_D, Kernel, Operand};
@@ -162,9 +163,10 @@ impl Kernel {
                 Affine::Own => planes::own(name, &operand.arrangement),
             };
         }
-        if let Self::Conv { a, b, out, .. } = self {
-            text += &window::functions("a", a, out);
-            b.iter().for_each(|b| text += &window::functions("b", b, out));
+        if let Self::Conv { kernel, stride, a, b, out, .. } = self {
+            let conv = window::Window { kernel: *kernel, stride: *stride, out };
+            text += &conv.functions("a", a);
+            b.iter().for_each(|b| text += &conv.functions("b", b));
         }
         text
     }
@@ -182,7 +184,7 @@ impl Kernel {
         match self {
             Self::Conv { kernel, stride, a, b, c, d, out, .. } => {
                 let conv = window::Window { kernel: *kernel, stride: *stride, out };
-                let mut text = conv.sums();
+                let mut text = taps::Sums(out).at_bias();
                 text += &conv.operand("a", a);
                 b.iter().for_each(|b| text += &conv.operand("b", b));
                 text + &conv.results(*c, d.as_ref())

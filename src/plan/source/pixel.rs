@@ -24,23 +24,47 @@ pub(super) fn combine(
         text += "    let base_c = origin(cell.item, cell.tile - params.tile_c, params.c);\n";
     }
     let [px, py] = out.phases;
+    let mut lets = Lets::default();
     for (p, (j, i)) in (0..py).flat_map(|j| (0..px).map(move |i| (j, i))).enumerate() {
-        let mut values: Vec<String> = operands
-            .iter()
-            .map(|(name, (operand, read))| {
-                let (lines, value) = value(name, operand, *read, (i, j), out);
-                text += &lines;
-                value
-            })
-            .collect();
-        values.extend(c.map(|(arrangement, read)| plain("c", arrangement, *read, (i, j), out)));
-        _ = writeln!(text, "    let r_{p} = finish({});", values.join(" + "));
+        let mut values = Vec::new();
+        for (name, (operand, read)) in &operands {
+            let value = value(&mut lets, name, operand, *read, (i, j), out);
+            values.push(lets.name(name, value));
+        }
+        values.extend(c.map(|(arrangement, read)| plain(&mut lets, "c", arrangement, *read, (i, j), out)));
+        lets.push(&format!("r_{p}"), &format!("finish({})", values.join(" + ")));
     }
-    text + &super::write_targets(out)
+    text + &lets.text + &super::write_targets(out)
+}
+
+/// What has a name is not written again: the pixels of a block share places, and an up-sampled pixel is that of several.
+#[derive(Default)]
+pub(super) struct Lets {
+    pub text: String,
+    known: Vec<String>,
+}
+
+impl Lets {
+    pub fn push(&mut self, name: &str, value: &str) {
+        _ = writeln!(self.text, "    let {name} = {value};");
+    }
+
+    /// The name of a value; names begin with `prefix`.
+    fn name(&mut self, prefix: &str, value: String) -> String {
+        let known = self.known.iter().position(|known| *known == value);
+        let name = |index: usize| format!("{prefix}_at_{index}");
+        known.map(name).unwrap_or_else(|| {
+            let name = name(self.known.len());
+            self.push(&name, &value);
+            self.known.push(value);
+            name
+        })
+    }
 }
 
 /// The quad of an operand as it is, for pixel `(i, j)` of the block, from the tile at `base_<name>`. Not for pooling.
 pub(super) fn plain(
+    lets: &mut Lets,
     name: &str,
     arrangement: &Arrangement,
     read: Read,
@@ -48,26 +72,31 @@ pub(super) fn plain(
     out: &Arrangement,
 ) -> String {
     let (x, y) = (coordinate("x", read, i, 0, out.phases[0]), coordinate("y", read, j, 0, out.phases[1]));
-    pixel(name, &format!("base_{name}"), arrangement, &x, &y)
+    pixel(lets, name, arrangement, &x, &y)
 }
 
-/// Lines that come first, and the expression of an operand's value for pixel `(i, j)` of the block.
-fn value(name: &str, operand: &Operand, read: Read, (i, j): (usize, usize), out: &Arrangement) -> (String, String) {
-    let one = |dx: usize, dy: usize| {
+/// The expression of an operand's value for pixel `(i, j)` of the block.
+fn value(
+    lets: &mut Lets,
+    name: &str,
+    operand: &Operand,
+    read: Read,
+    (i, j): (usize, usize),
+    out: &Arrangement,
+) -> String {
+    let mut one = |dx: usize, dy: usize| {
         let x = coordinate("x", read, i, dx, out.phases[0]);
         let y = coordinate("y", read, j, dy, out.phases[1]);
-        let mut value = pixel(name, &format!("base_{name}"), &operand.arrangement, &x, &y);
+        let mut value = pixel(lets, name, &operand.arrangement, &x, &y);
         if operand.affine != Affine::None {
             value = format!("apply({value}, affine_of_{name})");
         }
         format!("max({value}, vec4<f32>(params.floor_{name}))")
     };
     if read != Read::Pool {
-        return (String::new(), one(0, 0));
+        return one(0, 0);
     }
-    let sum = format!("pooled_{name}_{i}_{j}");
-    let taps: Vec<String> = [(0, 0), (1, 0), (0, 1), (1, 1)].map(|(dx, dy)| one(dx, dy)).to_vec();
-    (format!("    let {sum} = 0.25 * ({});\n", taps.join(" + ")), sum)
+    format!("0.25 * ({})", [(0, 0), (1, 0), (0, 1), (1, 1)].map(|(dx, dy)| one(dx, dy)).join(" + "))
 }
 
 /// How far a pixel of the input moves for a texel of the result.
@@ -99,8 +128,7 @@ impl Coordinate {
     fn fixed(&self, phases: usize) -> Option<(usize, String)> {
         match self.factor {
             Factor::Times(n) if n.is_multiple_of(phases) => {
-                let texel = format!("cell.texel.{} * {} + {}", self.name, n / phases, self.offset / phases);
-                Some((self.offset % phases, texel))
+                Some((self.offset % phases, scaled(self.name, n / phases, (self.offset / phases) as isize)))
             }
             _ if phases == 1 => Some((0, self.pixel())),
             _ => None,
@@ -110,24 +138,30 @@ impl Coordinate {
     /// The coordinate itself.
     fn pixel(&self) -> String {
         match self.factor {
-            Factor::Times(n) => format!("(cell.texel.{} * {n} + {})", self.name, self.offset),
-            Factor::Half => format!("(cell.texel.{} / 2)", self.name),
+            Factor::Times(n) => scaled(self.name, n, self.offset as isize),
+            Factor::Half => format!("cell.texel.{} / 2", self.name),
         }
     }
 }
 
+/// A coordinate of the result's texel by a factor, plus an offset.
+pub(super) fn scaled(axis: &str, factor: usize, offset: isize) -> String {
+    let factor = if factor == 1 { String::new() } else { format!(" * {factor}") };
+    let offset = if offset == 0 { String::new() } else { format!(" + {offset}") };
+    format!("cell.texel.{axis}{factor}{offset}")
+}
+
 /// The quad of an input pixel. Where its phase differs from fragment to fragment, every phase that it may be in is
 /// loaded and one is picked.
-fn pixel(name: &str, base: &str, arrangement: &Arrangement, x: &Coordinate, y: &Coordinate) -> String {
+fn pixel(lets: &mut Lets, name: &str, arrangement: &Arrangement, x: &Coordinate, y: &Coordinate) -> String {
     let [columns, rows] = arrangement.phases;
     let (fixed_x, fixed_y) = (x.fixed(columns), y.fixed(rows));
     let texel = |fixed: &Option<(usize, String)>, c: &Coordinate, phases: usize| {
-        fixed.as_ref().map_or_else(|| format!("{} / {phases}", c.pixel()), |(_, texel)| texel.clone())
+        fixed.as_ref().map_or_else(|| format!("({}) / {phases}", c.pixel()), |(_, texel)| texel.clone())
     };
-    let texels = format!("vec2<i32>({}, {})", texel(&fixed_x, x, columns), texel(&fixed_y, y, rows));
-    let load = |phase_x: usize, phase_y: usize| {
-        format!("load_{name}_{}(uv_of({base} + {texels}, params.{name}))", phase_y * columns + phase_x)
-    };
+    let texel = format!("vec2<i32>({}, {})", texel(&fixed_x, x, columns), texel(&fixed_y, y, rows));
+    let uv = lets.name(&format!("uv_{name}"), format!("uv_of(base_{name} + {texel}, params.{name})"));
+    let load = |phase_x: usize, phase_y: usize| format!("load_{name}_{}({uv})", phase_y * columns + phase_x);
     let along_x = |phase_y: usize| match &fixed_x {
         Some((phase, _)) => load(*phase, phase_y),
         None => picked(columns, &x.pixel(), |phase| load(phase, phase_y)),
@@ -141,6 +175,6 @@ fn pixel(name: &str, base: &str, arrangement: &Arrangement, x: &Coordinate, y: &
 /// The value of the phase that `pixel` is in.
 fn picked(phases: usize, pixel: &str, value: impl Fn(usize) -> String) -> String {
     let choose =
-        |chosen: String, phase: usize| format!("select({chosen}, {}, {pixel} % {phases} == {phase})", value(phase));
+        |chosen: String, phase: usize| format!("select({chosen}, {}, ({pixel}) % {phases} == {phase})", value(phase));
     (1..phases).fold(value(0), choose)
 }

@@ -6,63 +6,14 @@
 
 use std::fmt::Write;
 
-use super::planes::{lane, narrow, widen};
-use crate::plan::WEIGHT_TEXTURE_WIDTH;
+use super::pixel::{Lets, plain, scaled};
+use super::planes::widen;
+use super::taps::{Sums, Taps, WeightRuns};
 use crate::plan::format::Arrangement;
 use crate::plan::kernel::{Affine, Operand, Read};
 
-/// Largest kernel whose rows are all written out; of larger ones two rows at a time are, in a loop.
-pub(in crate::plan) const UNROLLED: usize = 3;
-
-/// How the weights of one tile of an operand follow each other: `steps` runs, each the taps of `rows` kernel rows.
-///
-/// A run is a list of scalars (kernel row, kernel column, input lane, output lane), where three output lanes count as
-/// four, filled up with zeros to whole texels. The last run's rows may reach past the kernel; those weights are zeros.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::plan) struct WeightRuns {
-    pub steps: usize,
-    pub rows: usize,
-    /// Output lanes that are stored.
-    pub lanes: usize,
-    /// Texels of a run.
-    pub texels: usize,
-}
-
-impl WeightRuns {
-    pub fn new(kernel: usize, quad: usize, out_quad: usize) -> Self {
-        let (steps, rows) = if kernel <= UNROLLED { (1, kernel) } else { (kernel.div_ceil(2), 2) };
-        let lanes = if out_quad > 2 { 4 } else { out_quad };
-        Self { steps, rows, lanes, texels: (rows * kernel * quad * lanes).div_ceil(4) }
-    }
-}
-
-impl WeightRuns {
-    /// Where the weights of the `nth` (tap, input lane) are, by [`weight_texel`]'s names.
-    fn weight(&self, nth: usize) -> String {
-        let scalar = nth * self.lanes;
-        let texel = format!("w_{}", scalar / 4);
-        match self.lanes {
-            4 => texel,
-            2 => format!("{texel}.{}", if scalar.is_multiple_of(4) { "xy" } else { "zw" }),
-            _ => lane(&texel, scalar % 4),
-        }
-    }
-}
-
-/// Loads texel `i` of a run of weights.
-fn weight_texel(i: usize) -> String {
-    format!("    let w_{i} = weight_at(w + vec2<f32>({:?}, 0.0));\n", texel_offset(i))
-}
-
-/// Texture coordinate of texel `i` from the first of its run.
-fn texel_offset(i: usize) -> f32 {
-    i as f32 / WEIGHT_TEXTURE_WIDTH as f32
-}
-
-/// `read_<name>_<phase>(uv)`: a quad as the convolution takes it. `tap_<name>(w_0, ..., v)`: it times the weights of a tap,
-/// those of an input lane after those of the one before. Written out at every place, both would be half of a shader's text,
-/// and compilers would take that much longer. (As a matrix times a vector, Mesa's lavapipe makes half as much again of it.)
-pub(super) fn functions(name: &str, operand: &Operand, out: &Arrangement) -> String {
+/// `read_<name>_<phase>(uv)`: a quad as the convolution takes it.
+pub(super) fn reads(name: &str, operand: &Operand) -> String {
     let Operand { arrangement, affine, .. } = operand;
     let mut text = String::new();
     let (parameter, value) = match affine {
@@ -78,13 +29,6 @@ pub(super) fn functions(name: &str, operand: &Operand, out: &Arrangement) -> Str
 }}"
         );
     }
-    let quad = arrangement.quad;
-    let (ty, _) = narrow(out.quad);
-    let list =
-        |item: &dyn Fn(usize) -> String, separator: &str| (0..quad).map(item).collect::<Vec<_>>().join(separator);
-    let weights = list(&|lane| format!("w_{lane}: {ty}"), ", ");
-    let products = list(&|l| format!("w_{l} * {}", lane("v", l)), " + ");
-    _ = writeln!(text, "fn tap_{name}({weights}, v: vec4<f32>) -> {ty} {{\n    return {products};\n}}");
     text
 }
 
@@ -137,10 +81,10 @@ impl Axis {
         let phases = self.phases * up;
         if shift.is_none() && (self.picks() || !self.leaves(offset)) {
             let texels = offset.div_euclid(phases as isize);
-            return format!("cell.texel.{name} * {} + {texels}", step / phases);
+            return scaled(name, step / phases, texels);
         }
         let shift = shift.map_or_else(String::new, |shift| format!(" + {shift}"));
-        let pixel = format!("cell.texel.{name} * {step}{shift} + {offset}");
+        let pixel = format!("{}{shift}", scaled(name, *step, offset));
         let side = format!("params.{operand}.tile.{name} * {phases}");
         // Zero weights may reach further out than a picture is wide: any pixel will do, but it has to be one.
         format!("max(reflect_index({pixel}, {side}), 0) / {phases}")
@@ -148,11 +92,14 @@ impl Axis {
 }
 
 impl Window<'_> {
-    /// Accumulators that start at the bias.
-    pub fn sums(&self) -> String {
-        let (_, swizzle) = narrow(self.out.quad);
-        let sum = |p: usize| format!("    var sum_{p} = bias{swizzle};\n");
-        (0..self.out.phase_count()).map(sum).collect()
+    fn taps<'a>(&'a self, name: &'a str, operand: &Operand) -> Taps<'a> {
+        let quad = operand.arrangement.quad;
+        Taps { name, quad, runs: WeightRuns::new(self.kernel, quad, self.out.quad), out: self.out }
+    }
+
+    /// The functions that an operand needs.
+    pub fn functions(&self, name: &str, operand: &Operand) -> String {
+        reads(name, operand) + &self.taps(name, operand).functions()
     }
 
     fn axis(&self, name: &'static str, operand: &Operand) -> Axis {
@@ -169,7 +116,8 @@ impl Window<'_> {
 
     /// Adds an operand's products to the sums.
     pub fn operand(&self, name: &str, operand: &Operand) -> String {
-        let runs = WeightRuns::new(self.kernel, operand.arrangement.quad, self.out.quad);
+        let (taps, sums) = (self.taps(name, operand), Sums(self.out));
+        let runs = taps.runs;
         let (x, y) = (self.axis("x", operand), self.axis("y", operand));
         let columns = self.stride * (self.out.phases[0] - 1) + self.kernel;
         let rows = self.stride * (self.out.phases[1] - 1) + runs.rows;
@@ -197,9 +145,7 @@ impl Window<'_> {
         if operand.affine != Affine::None {
             _ = writeln!(text, "    let affine = affine_{name}(cell.item, tile_{name});");
         }
-        let (ty, _) = narrow(self.out.quad);
-        // Sums of sums: rounding errors grow with the longest run of additions.
-        (0..self.out.phase_count()).for_each(|p| _ = writeln!(text, "    var t_{p} = {ty}(0.0);"));
+        text += &sums.at_zero();
         if runs.steps > 1 {
             text += "    var row = 0;\n    loop {\n";
             text += &row_offsets(Some("row"));
@@ -208,12 +154,15 @@ impl Window<'_> {
         for r in 0..rows {
             text += &self.load_row(name, operand, (&x, &y), (r, columns));
         }
-        text += &self.taps(name, operand, &runs);
+        text += &taps.all(self.kernel, |p, [row, column]| {
+            let px = self.out.phases[0];
+            [self.stride * (p / px) + row, self.stride * (p % px) + column]
+        });
         _ = writeln!(text, "    at.x += {};", runs.texels);
         if runs.steps > 1 {
             _ = writeln!(text, "    continuing {{ row += 2; break if row >= {}; }}\n    }}", 2 * runs.steps);
         }
-        (0..self.out.phase_count()).for_each(|p| _ = writeln!(text, "    sum_{p} += t_{p};"));
+        text += &sums.join();
         _ = writeln!(text, "    continuing {{ tile_{name} += 1; break if tile_{name} >= tiles; }}\n    }}\n    }}");
         text
     }
@@ -242,41 +191,6 @@ impl Window<'_> {
         text
     }
 
-    /// Every tap's weights times the window's pixels. Where a tap's weights fill whole texels they are loaded beside it,
-    /// which leaves more registers than loading all of them first.
-    fn taps(&self, name: &str, operand: &Operand, runs: &WeightRuns) -> String {
-        let mut text = String::new();
-        let quad = operand.arrangement.quad;
-        let beside = runs.lanes == 4;
-        if !beside {
-            (0..runs.texels).for_each(|i| text += &weight_texel(i));
-        }
-        for (ky, kx) in (0..runs.rows).flat_map(|ky| (0..self.kernel).map(move |kx| (ky, kx))) {
-            let tap = ky * self.kernel + kx;
-            if beside {
-                text += "    {\n";
-                (tap * quad..(tap + 1) * quad).for_each(|i| text += &weight_texel(i));
-            }
-            let weights: Vec<String> = (tap * quad..(tap + 1) * quad).map(|nth| runs.weight(nth)).collect();
-            text += &self.tap(name, (kx, ky), &weights.join(", "));
-            if beside {
-                text += "    }\n";
-            }
-        }
-        text
-    }
-
-    /// One tap of all pixels of the block.
-    fn tap(&self, name: &str, (kx, ky): (usize, usize), weights: &str) -> String {
-        let mut text = String::new();
-        let [px, py] = self.out.phases;
-        for (p, (j, i)) in (0..py).flat_map(|j| (0..px).map(move |i| (j, i))).enumerate() {
-            let (row, column) = (self.stride * j + ky, self.stride * i + kx);
-            _ = writeln!(text, "    t_{p} += tap_{name}({weights}, v_{row}_{column});");
-        }
-        text
-    }
-
     /// The sums with what is added to them, clamped, to the attachments.
     pub fn results(&self, c: bool, d: Option<&(Arrangement, Read)>) -> String {
         let mut text = String::new();
@@ -286,17 +200,18 @@ impl Window<'_> {
         if d.is_some() {
             text += "    let base_d = origin(cell.item, cell.tile - params.tile_d, params.d);\n";
         }
+        let mut lets = Lets::default();
         for p in 0..self.out.phase_count() {
-            let mut value = widen(&format!("sum_{p}"), self.out.quad);
+            let mut value = widen(&Sums(self.out).pixel(p), self.out.quad);
             if c {
                 value += &format!(" + load_c_{p}(uv_c)");
             }
             if let Some((arrangement, read)) = d {
                 let place = (p % self.out.phases[0], p / self.out.phases[0]);
-                value += &format!(" + {}", super::pixel::plain("d", arrangement, *read, place, self.out));
+                value += &format!(" + {}", plain(&mut lets, "d", arrangement, *read, place, self.out));
             }
-            _ = writeln!(text, "    let r_{p} = finish({value});");
+            lets.push(&format!("r_{p}"), &format!("finish({value})"));
         }
-        text + &super::write_targets(self.out)
+        text + &lets.text + &super::write_targets(self.out)
     }
 }
