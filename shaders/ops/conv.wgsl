@@ -2,7 +2,7 @@
 // Cross-correlation as torch.nn.Conv2d; reflect padding (docs: torch.nn.ReflectionPad2d), pad = kernel / 2.
 // In: A, then B: channels x height x width, read as max((x - center) * scale + shift, floor). Out: tiles from `first` on.
 // Defs: TANH.
-// The body comes from src/plan/source/window.rs; weights lie as its WeightRuns says.
+// The body comes from src/plan/source/window.rs; weights lie as WeightRuns in taps.rs says.
 #import bevy_toonface::lib::affine::{Affine, apply, instance}
 #import bevy_toonface::lib::layout::{Layout, bound, locate, origin, quotient, reflect_index, uv_of}
 #import bevy_toonface::lib::nearest::nearest

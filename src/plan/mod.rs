@@ -137,7 +137,7 @@ impl Plan {
     /// The same plan for other options, if they make no difference.
     pub fn with_options(self, options: &PlanOptions) -> Option<Self> {
         let known = PlanOptions { max_bytes: options.max_bytes, ..self.options.clone() };
-        (known == *options && self.bytes() <= known.max_bytes).then(|| Self { options: known, ..self })
+        (known == *options && self.bytes() <= known.max_bytes).then_some(Self { options: known, ..self })
     }
 
     /// Whether `other` is the same but for the values of the weights: whatever was made on a device for one serves the

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use super::kernel::{Affine, Kernel, Operand};
+use super::kernel::{Affine, Kernel, Operand, Read};
 use super::layout::LayoutUniform;
 use super::lower::TensorSpec;
 use super::pass::{DrawSpec, PassSpec, Region, SourceSpec};
@@ -49,37 +49,36 @@ fn drawn(draw: &DrawSpec, target: &TensorSpec) -> usize {
 
 /// What makes `host` compute what `guest` does, if anything can.
 fn neutral(host: &Kernel, guest: &Kernel) -> Option<Vec<Neutral>> {
-    let (fits, operands) = match (host, guest) {
+    let candidates = match (host, guest) {
         (
             Kernel::Conv { kernel, stride, a, b, c, d, tanh, out },
             Kernel::Conv { kernel: kernel_, stride: stride_, a: a_, b: b_, c: c_, d: d_, tanh: tanh_, out: out_ },
         ) => {
             let same = (kernel, stride, b, tanh, out) == (kernel_, stride_, b_, tanh_, out_);
             let fits = same && normed_as(a, a_) && (*c || !c_) && (d == d_ || d_.is_none());
-            let operands = [
-                (*c && !c_, 3, LayoutUniform::NOTHING),
-                (d.is_some() && d_.is_none(), 4, LayoutUniform::NOTHING),
-                (a != a_, 5, LayoutUniform::IDENTITY),
-            ];
-            (fits, operands)
+            fits.then(|| {
+                vec![
+                    (*c && !c_, 3, LayoutUniform::NOTHING),
+                    (d.is_some() && d_.is_none(), 4, LayoutUniform::NOTHING),
+                    (a != a_, 5, LayoutUniform::IDENTITY),
+                ]
+            })
         }
         (
             Kernel::Combine { a: (a, read), b, c, tanh, out },
             Kernel::Combine { a: (a_, read_), b: b_, c: c_, tanh: tanh_, out: out_ },
         ) => {
             let same = (read, c, tanh, out) == (read_, c_, tanh_, out_);
-            let is_plain = b.is_none_or(|(b, _)| b.affine == Affine::None);
-            let fits = same && normed_as(a, a_) && (b == b_ || b_.is_none() && is_plain);
-            let operands = [
-                (b.is_some() && b_.is_none(), 2, LayoutUniform::NOTHING),
-                (a != a_, 4, LayoutUniform::IDENTITY),
-                (false, 0, LayoutUniform::NOTHING),
-            ];
-            (fits, operands)
+            let adds_nothing = |(b, _): &(Operand, Read)| b.affine == Affine::None;
+            let fits = same && normed_as(a, a_) && (b == b_ || b_.is_none() && b.iter().all(adds_nothing));
+            fits.then(|| {
+                vec![(b.is_some() && b_.is_none(), 2, LayoutUniform::NOTHING), (a != a_, 4, LayoutUniform::IDENTITY)]
+            })
         }
-        _ => return None,
+        _ => None,
     };
-    fits.then(|| operands.into_iter().filter(|(is_new, ..)| *is_new).map(|(_, at, layout)| (at, layout)).collect())
+    let needed = candidates?.into_iter().filter(|(is_new, ..)| *is_new);
+    Some(needed.map(|(_, at, layout)| (at, layout)).collect())
 }
 
 /// Whether an operand is read as another one, but for a norm that the other one has not.

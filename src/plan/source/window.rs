@@ -13,7 +13,7 @@ use crate::plan::format::Arrangement;
 use crate::plan::kernel::{Affine, Operand, Read};
 
 /// `read_<name>_<phase>(uv)`: a quad as the convolution takes it.
-pub(super) fn reads(name: &str, operand: &Operand) -> String {
+fn reads(name: &str, operand: &Operand) -> String {
     let Operand { arrangement, affine, .. } = operand;
     let mut text = String::new();
     let (parameter, value) = match affine {
