@@ -63,6 +63,20 @@ fn a_cartoon_is_begun_in_the_frame_of_its_tag() {
 }
 
 #[test]
+fn what_is_done_between_two_frames_is_known_in_the_second() {
+    OPEN_NATIVE.run(|app| {
+        let mut stage = Stage::new(app);
+        let (model, _) = start(&mut stage, UpdateRate::OnChange);
+        let entity = stage.spawn(&model, "g1", UpdateRate::OnChange);
+        let frames = (1..10).find(|_| {
+            stage.frame();
+            stage.app.world().get::<CartoonStatus>(entity).is_some_and(CartoonStatus::is_running)
+        });
+        assert_eq!(frames, Some(2), "drawn in the first frame");
+    });
+}
+
+#[test]
 fn every_change_is_one_cartoon() {
     OPEN_NATIVE.run(|app| {
         let mut stage = Stage::new(app);

@@ -7,6 +7,7 @@ use bevy::prelude::*;
 use bevy::render::MainWorld;
 
 use super::counters::CartoonCounters;
+use super::news::News;
 use super::profile::{CartoonProfiling, StepInfo, StepTimes};
 #[cfg(feature = "few_shot")]
 use crate::ecs::TrainingRun;
@@ -117,8 +118,8 @@ pub struct ChainInfo {
 pub struct CartoonChains(pub Vec<ChainInfo>);
 
 /// Runs in `ExtractSchedule`, where both worlds are at hand.
-pub(super) fn exchange(mut main: ResMut<MainWorld>, mut exchange: ResMut<Exchange>) {
-    for (entity, report) in std::mem::take(&mut exchange.reports) {
+pub(super) fn exchange(mut main: ResMut<MainWorld>, mut exchange: ResMut<Exchange>, news: Res<News>) {
+    for (entity, report) in news.take().into_iter().chain(std::mem::take(&mut exchange.reports)) {
         deliver(&mut main, entity, report);
     }
     let chains = std::mem::take(&mut exchange.chains);
@@ -168,7 +169,7 @@ fn watch_renderer(main: &mut World, exchange: &mut Exchange) {
 }
 
 /// An entity may be gone, or may have lost its tag; then nobody waits for the news.
-fn deliver(main: &mut World, entity: Entity, report: Report) {
+pub(super) fn deliver(main: &mut World, entity: Entity, report: Report) {
     let Ok(mut entity) = main.get_entity_mut(entity) else { return };
     #[cfg(feature = "few_shot")]
     let Some(report) = super::training::deliver(&mut entity, report) else { return };
@@ -178,7 +179,7 @@ fn deliver(main: &mut World, entity: Entity, report: Report) {
             progress.revision = revision;
             progress.milliseconds = milliseconds;
             progress.updates += 1;
-            progress.error = None;
+            progress.error.take_if(|(failed, _)| *failed <= revision);
         }
         Report::Failed { revision, error } => progress.error = Some((revision, error)),
         Report::Tensors(tensors) => {
@@ -186,5 +187,25 @@ fn deliver(main: &mut World, entity: Entity, report: Report) {
         }
         #[cfg(feature = "few_shot")]
         Report::Trained { .. } | Report::TrainingFailed(_) => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bevy::prelude::*;
+
+    use super::{Progress, Report, deliver};
+    use crate::ecs::CartoonError;
+
+    #[test]
+    fn a_cartoon_takes_back_what_was_wrong_with_it_or_those_before_it() {
+        let mut world = World::new();
+        let entity = world.spawn(Progress::default()).id();
+        for (drawn, is_mended) in [(6, false), (7, true), (8, true)] {
+            deliver(&mut world, entity, Report::Failed { revision: 7, error: CartoonError::NoPicture });
+            deliver(&mut world, entity, Report::Drawn { revision: drawn, milliseconds: 1.0 });
+            let progress = world.get::<Progress>(entity).expect("progress");
+            assert_eq!((progress.revision, progress.error.is_none()), (drawn, is_mended));
+        }
     }
 }

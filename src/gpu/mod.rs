@@ -1,6 +1,7 @@
 //! The only layer that knows the GPU: extract, prepare, record, report.
 //!
 //! ```text
+//! First             deliver_news       cartoons that are done, in the main world
 //! ExtractSchedule   watch              asks the device which work is done
 //! ExtractSchedule   exchange           requests in, progress and tensors out
 //! PrepareBindGroups prepare_cartoons   chains of passes for the models in use; how much of them fits this frame
@@ -22,6 +23,7 @@ mod hot_reload;
 mod in_flight;
 mod ledger;
 mod model;
+mod news;
 mod picture;
 mod pipelines;
 mod prepare;
@@ -83,6 +85,8 @@ impl Plugin for CartoonRenderPlugin {
             return;
         }
         let support = device_support(app, self.max_planes);
+        let news = news::News::default();
+        news::plugin(app, news.clone());
         let Some(render_app) = app.get_sub_app_mut(RenderApp) else { return };
         render_app
             .insert_resource(prepare::ChainSettings {
@@ -93,6 +97,7 @@ impl Plugin for CartoonRenderPlugin {
                 max_memory: self.max_memory.unwrap_or(usize::MAX),
                 max_planes: self.max_planes,
             })
+            .insert_resource(news)
             .init_resource::<exchange::Exchange>()
             .init_resource::<state::Chains>()
             .init_resource::<timer::Timer>()

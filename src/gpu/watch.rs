@@ -6,6 +6,7 @@ use bevy::render::renderer::{RenderDevice, RenderQueue};
 
 use super::exchange::{Exchange, Report};
 use super::in_flight::{InFlight, Slice};
+use super::news::News;
 use super::schedule::Costs;
 use super::state::{ChainState, Chains};
 use super::timer::Timer;
@@ -14,12 +15,13 @@ use super::timer::Timer;
 pub(super) fn register(
     mut chains: ResMut<Chains>,
     mut exchange: ResMut<Exchange>,
+    news: Res<News>,
     timer: Res<Timer>,
     queue: Res<RenderQueue>,
 ) {
     exchange.idle = false;
     for frame in &mut chains.in_flight {
-        if frame.submit(&queue) {
+        if frame.submit(&queue, &news) {
             frame.stopwatch.into_iter().for_each(|watch| timer.request(watch));
         }
     }
@@ -43,11 +45,8 @@ pub(super) fn watch(
         if !frame.is_done() {
             return true;
         }
-        for drawn in std::mem::take(&mut frame.drawn) {
-            let milliseconds = frame.milliseconds(&drawn);
-            exchange.reports.push((drawn.entity, Report::Drawn { revision: drawn.revision, milliseconds }));
-            counters.cartoons += 1;
-        }
+        counters.cartoons += std::mem::take(&mut frame.cartoons);
+        exchange.reports.extend(frame.take_reports());
         frame.readbacks.retain(|readback| match readback.take() {
             Some(tensors) => {
                 #[cfg(feature = "few_shot")]

@@ -10,8 +10,11 @@ const tick = () => new Promise((resolve) => setTimeout(resolve));
  */
 window.run = async ({ model, size, pixels, group, frames, options }) => {
   const module = await download(() => {});
+  // TensorFlow.js shows nothing; here picture and cartoon are on the page, a pixel a pixel.
+  const place = document.getElementById("place");
+  Object.assign(place.style, { width: `${2 * size}px`, height: `${size}px` });
   const nothing = { onReport() {}, onLost() {} };
-  const app = await App.start(module, document.getElementById("place"), { model, ...options }, nothing);
+  const app = await App.start(module, place, { model, ...options }, nothing);
   const until = async (done) => {
     for (;;) {
       const report = app.report();
