@@ -43,22 +43,16 @@ fn a_cartoon_is_begun_in_the_frame_of_its_tag() {
     OPEN_NATIVE.run(|app| {
         let mut stage = Stage::new(app);
         let (model, first) = start(&mut stage, UpdateRate::OnChange);
-        let frames_until_begun = |stage: &mut Stage, change: &dyn Fn(&mut Stage)| {
+        let picture = stage.app.world_mut().resource_mut::<Assets<Image>>().add(gradient(40, 20));
+        let mut frames_until_begun = |change: &dyn Fn(&mut Stage)| {
             let before = stage.counters().begun;
-            change(stage);
-            (1..10).find(|_| {
-                stage.frame();
-                stage.counters().begun > before
-            })
+            change(&mut stage);
+            stage.frames_until(|stage| stage.counters().begun > before)
         };
-        let other_size = |stage: &mut Stage| {
-            let picture = stage.app.world_mut().resource_mut::<Assets<Image>>().add(gradient(40, 20));
-            *stage.app.world_mut().get_mut::<CartoonSource>(first).expect("a picture") = CartoonSource::Image(picture);
-        };
-        let tag = |stage: &mut Stage| _ = stage.spawn(&model, "g1", UpdateRate::OnChange);
         // The counters are those of the frame before.
-        assert_eq!(frames_until_begun(&mut stage, &tag), Some(2));
-        assert_eq!(frames_until_begun(&mut stage, &other_size), Some(2));
+        assert_eq!(frames_until_begun(&|stage| _ = stage.spawn(&model, "g1", UpdateRate::OnChange)), 2);
+        let source = CartoonSource::Image(picture);
+        assert_eq!(frames_until_begun(&|stage| _ = stage.app.world_mut().entity_mut(first).insert(source.clone())), 2);
     });
 }
 
@@ -68,11 +62,8 @@ fn what_is_done_between_two_frames_is_known_in_the_second() {
         let mut stage = Stage::new(app);
         let (model, _) = start(&mut stage, UpdateRate::OnChange);
         let entity = stage.spawn(&model, "g1", UpdateRate::OnChange);
-        let frames = (1..10).find(|_| {
-            stage.frame();
-            stage.app.world().get::<CartoonStatus>(entity).is_some_and(CartoonStatus::is_running)
-        });
-        assert_eq!(frames, Some(2), "drawn in the first frame");
+        let status = |stage: &Stage| stage.app.world().get::<CartoonStatus>(entity).cloned().unwrap_or_default();
+        assert_eq!(stage.frames_until(|stage| status(stage).is_running()), 2, "drawn in the first frame");
     });
 }
 

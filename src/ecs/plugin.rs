@@ -148,7 +148,7 @@ struct CartoonQuery {
     entity: Entity,
     group: &'static CartoonGroup,
     cartoon: &'static Cartoon,
-    source: &'static CartoonSource,
+    source: Ref<'static, CartoonSource>,
     output: &'static mut CartoonOutput,
     request: &'static mut CartoonRequest,
     status: &'static mut CartoonStatus,
@@ -208,11 +208,12 @@ impl CartoonQueryItem<'_, '_> {
     }
 }
 
-/// An output that is made after the frame's changes of images have been told is on the device a frame later, and the
-/// cartoon is, too.
+/// Outputs of new cartoons and of new pictures. One that is made after the frame's changes of images have been told is on
+/// the device a frame later, and the cartoon is, too.
 fn make_outputs(mut cartoons: Query<CartoonQuery>, resolver: Resolver, mut images: ResMut<Assets<Image>>) {
     for mut cartoon in &mut cartoons {
-        if cartoon.is_done() {
+        let is_new = cartoon.output.image == Handle::default() || cartoon.source.is_changed();
+        if !is_new || cartoon.is_done() {
             continue;
         }
         if let Ok(Some((wanted, size))) = resolve(&cartoon, &resolver, &images) {
@@ -326,7 +327,7 @@ fn resolve(
             || is_view && cartoon.cartoon.update == UpdateRate::OnChange,
     };
     cartoon.told.check(&resolver.assets)?;
-    let (image, part) = match cartoon.source {
+    let (image, part) = match &*cartoon.source {
         CartoonSource::None if cartoon.told.is_waiting() => return Ok(None),
         CartoonSource::None => return Err(CartoonError::NoPicture),
         CartoonSource::Image(image) => (image, None),

@@ -97,14 +97,15 @@ impl<'a> Stage<'a> {
         device.poll(PollType::Wait { submission_index: None, timeout: Some(LIMIT) }).expect("an idle GPU");
     }
 
-    /// Runs frames until `done`.
-    pub fn frames_until(&mut self, mut done: impl FnMut(&mut Self) -> bool) {
+    /// Runs frames until `done`; returns how many that took.
+    pub fn frames_until(&mut self, mut done: impl FnMut(&mut Self) -> bool) -> usize {
         let mut frames = 0;
         while !done(self) {
             self.frame();
             frames += 1;
             assert!(frames < 50_000, "nothing comes of it: {:?}", self.counters());
         }
+        frames
     }
 
     /// As of the frame before the last.

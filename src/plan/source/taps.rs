@@ -1,7 +1,7 @@
 //! What a convolution adds up: the weights of its taps, as they are stored and loaded, and the sums of a block's pixels.
 //!
-//! A tap times four pixels is one call and their sums are one matrix, a pixel a column: a browser parses each word three times,
-//! as WGSL, as GLSL and once more in the driver. (As a matrix times a vector, Mesa's lavapipe makes half as much again of a tap.)
+//! A tap times four pixels is one call and their sums are one matrix, a pixel a column: less text to parse before the first
+//! cartoon (benches/NOTES.md, step 23). (As a matrix times a vector, Mesa's lavapipe makes half as much again of a tap.)
 
 use std::fmt::Write;
 
