@@ -18,7 +18,7 @@
 #![doc = include_str!("idea.md")]
 //! | feature | default | what it adds |
 //! |---|---|---|
-//! | `bundled_model` | yes | the model `toon` (woman, man, kid, elderly) inside the program, 2.2 MiB |
+//! | `bundled_model` | yes | the model `toon` (woman, man, kid, elderly) inside the program, 3.0 MiB |
 //! | `sprite` | yes | a `CartoonGroup` on a `Sprite` or `SpriteMesh` turns its picture into the cartoon |
 //! | `ui` | yes | the same for an `ImageNode` |
 //! | `mesh2d` | yes | the same for the texture of a `ColorMaterial` |

@@ -74,8 +74,10 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
     plugin = ("--plugin", os.environ["TOONFACE_STYLIZE"]) if os.environ.get("TOONFACE_STYLIZE") else ()
     run("toonface.evaluate", "--checkpoint", folder / "run2/last.pt", "--before", folder / "run1/last.pt",
         "--data", data, "--json", folder / "scores.json", "--sheet", folder / "scores.png", *plugin)
+    run("toonface.ablation", "--config", folder / "stage2.toml", "--data", data, "--base", folder / "run1/last.pt", "--ours",
+        folder / "run2/last.pt", "--out", folder / "ablation", "--json", folder / "ablation.json", *photos)
     run("toonface.export", "--checkpoint", folder / "run2/last.pt", "--scores", folder / "scores.json",
-        "--out", folder / "package", "--half", "--reference", folder / "reference")
+        "--ablation", folder / "ablation.json", "--out", folder / "package", "--half", "--reference", folder / "reference")
     return folder / "package"
 
 
@@ -84,6 +86,8 @@ def test_the_package_is_whole(package: Path) -> None:
     assert names == {"CARD.md", "toon.cartoon.ron", "trunk.safetensors", "woman.safetensors", "man.safetensors"}
     card = (package / "CARD.md").read_text()
     assert "| man | this model, f16 |" in card and "--photos PHOTOS" in card
+    ways = ("(a) base branch", "(b) all fine-tuned, stage2", "(c) from scratch, stage2", "(d) ours, stage2")
+    assert all(f"| man | {way} |" in card for way in ways)
 
 
 @pytest.mark.parametrize("group", GROUPS)

@@ -1,11 +1,13 @@
 """The ablation of the paper: four ways to serve a new group with few pairs, same pairs, same budget.
 
-    python -m toonface.ablation --config configs/ablation.toml --data DATA --base RUN1/last.pt --out RUN/ablation
+    python -m toonface.ablation --config configs/stage2.toml configs/polish.toml --data DATA --photos PHOTOS
+        --base RUN/base/last.pt --ours RUN/all/last.pt RUN/polish/last.pt --out RUN/ablation
         [--features RUN/features.pt] [--json ablation.json]
 
 (a) the base branch draws every group; (b) everything is fine-tuned on the group's few pairs; (c) the group alone, from
-scratch; (d) ours, stage 2. (b), (c) and (d) take as many steps, with as many pictures of the new group a step and the
-same losses and rates; (d) serves all groups with one trunk, (b) and (c) need a whole network each.
+scratch; (d) ours: the runs of `--ours`, one for each config. (b) and (c) go through the same configs one after the other,
+with as many steps, as many pictures of the new group a step, and the same losses and rates, and are scored after each;
+(d) serves all groups with one trunk, (b) and (c) need a whole network each.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ import argparse
 import copy
 import json
 from pathlib import Path
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, Iterator, List, Optional, Tuple
 
 import torch
 from torch import Tensor
@@ -23,7 +25,7 @@ from . import checkpoint, config, features
 from .data import Pairs, read_pairs, to_floats
 from .evaluate import draw, measure, table
 from .groups import Generator
-from .train import read_backdrops, read_training_pairs
+from .train import read_backdrops, read_photos, read_training_pairs
 from .trainer import Trainer
 
 NAMES = {"a": "(a) base branch", "b": "(b) all fine-tuned", "c": "(c) from scratch", "d": "(d) ours"}
@@ -39,10 +41,10 @@ def alone(settings: config.Config, group: str) -> config.Config:
 
 
 def trained(
-    settings: config.Config, pairs: List[Pairs], backdrops: Optional[Tensor], init: Optional[Path], kept: Path
+    settings: config.Config, pairs: Pairs, unpaired: Tuple[Optional[Tensor], Optional[Tensor]], init: Optional[Path], kept: Path
 ) -> Generator:
-    """The averaged weights after the budget. A result that is there already is not made again."""
-    trainer = Trainer(settings, pairs, backdrops=backdrops)
+    """The averaged weights after one config; `unpaired`: photographs and backdrops. What is there is not made again."""
+    trainer = Trainer(settings, [pairs], *unpaired)
     if kept.exists():
         trainer.resume(kept)
     elif init:
@@ -55,46 +57,64 @@ def trained(
     return trainer.average.eval()
 
 
-def compare(arguments: argparse.Namespace) -> List[Dict[str, Any]]:
-    """Rows of the ablation table."""
-    settings = config.load(arguments.config)
-    torch.set_num_threads(settings.train.threads)
-    network = features.load(arguments.features) if arguments.features else None
-    pairs, groups = read_training_pairs(settings, arguments.data), settings.data.groups
-    heldout = [read_pairs(arguments.data / settings.data.heldout / name, settings.train.image_size) for name in groups]
-    base = checkpoint.load(arguments.base).generator
-    backdrops = read_backdrops(pairs, settings, arguments.data)
-    ours = trained(settings, pairs, backdrops, arguments.base, arguments.out / "d.pt")
-    rows: List[Dict[str, Any]] = []
+class Ablation:
+    """What the ways have in common: settings, pairs, and how a drawing is scored."""
 
-    def add(way: str, index: int, generator: Generator, branch: int) -> None:
-        photo, cartoon = to_floats(heldout[index].photo), to_floats(heldout[index].cartoon)
-        values = measure(draw(generator, photo, branch), cartoon, network)
-        rows.append({"group": groups[index], "drawn_by": NAMES[way], "pairs": len(photo), **values})
+    def __init__(self, arguments: argparse.Namespace):
+        if len(arguments.ours) != len(arguments.config):
+            raise ValueError(f"--ours: one checkpoint for each config, got {len(arguments.ours)} for {len(arguments.config)}")
+        self.arguments = arguments
+        self.settings = {path.stem: config.load(path) for path in arguments.config}
+        last = list(self.settings.values())[-1]
+        torch.set_num_threads(last.train.threads)
+        self.groups = last.data.groups
+        self.network = features.load(arguments.features) if arguments.features else None
+        heldout = arguments.data / last.data.heldout
+        self.heldout = [read_pairs(heldout / name, last.train.image_size) for name in self.groups]
 
-    add("a", 0, base, 0)
-    add("d", 0, ours, 0)
-    for index, group in enumerate(groups[1:], start=1):
-        own = alone(settings, group)
-        add("a", index, base, 0)
-        for way, init in (("b", arguments.base), ("c", None)):
-            kept = arguments.out / f"{way}_{group}.pt"
-            add(way, index, trained(own, [pairs[index]], backdrops, init, kept), 0)
-        add("d", index, ours, index)
-    return rows
+    def row(self, way: str, after: str, index: int, generator: Generator, branch: int) -> Dict[str, Any]:
+        """Scores of one group's held-out pairs."""
+        photo, cartoon = to_floats(self.heldout[index].photo), to_floats(self.heldout[index].cartoon)
+        values = measure(draw(generator, photo, branch), cartoon, self.network)
+        name = f"{NAMES[way]}, {after}" if after else NAMES[way]
+        return {"group": self.groups[index], "drawn_by": name, "pairs": len(photo), **values}
+
+    def alone(self, way: str, index: int, init: Optional[Path]) -> Iterator[Dict[str, Any]]:
+        """(b) and (c) of one group, after each config."""
+        for stem, settings in self.settings.items():
+            pairs = read_training_pairs(settings, self.arguments.data)
+            unpaired = read_photos(self.arguments.photos, settings), read_backdrops(pairs, settings, self.arguments.data)
+            own = alone(settings, self.groups[index])
+            kept = self.arguments.out / f"{way}_{self.groups[index]}_{stem}.pt"
+            yield self.row(way, stem, index, trained(own, pairs[index], unpaired, init, kept), 0)
+            init = kept
+
+    def rows(self) -> Iterator[Dict[str, Any]]:
+        """The table."""
+        base = checkpoint.load(self.arguments.base).generator
+        ours = [checkpoint.load(path).generator for path in self.arguments.ours]
+        for index in range(len(self.groups)):
+            yield self.row("a", "", index, base, 0)
+            if index:
+                yield from self.alone("b", index, self.arguments.base)
+                yield from self.alone("c", index, None)
+            for stem, generator in zip(self.settings, ours):
+                yield self.row("d", stem, index, generator, index)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--config", type=Path, required=True, help="settings of (d)")
+    parser.add_argument("--config", type=Path, nargs="+", required=True, help="settings of (d), one run after the other")
     parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--photos", type=Path, help="folder of real photographs without cartoons, as for toonface.train")
     parser.add_argument("--base", type=Path, required=True, help="checkpoint of stage 1")
-    parser.add_argument("--out", type=Path, required=True, help="folder of the checkpoints")
+    parser.add_argument("--ours", type=Path, nargs="+", required=True, help="checkpoints of (d), one for each config")
+    parser.add_argument("--out", type=Path, required=True, help="folder of the checkpoints of (b) and (c)")
     parser.add_argument("--features", type=Path, help="network for rank-1 and KID (toonface.features)")
     parser.add_argument("--json", type=Path, help="write the rows for CARD.md")
     arguments = parser.parse_args()
     try:
-        rows = compare(arguments)
+        rows = list(Ablation(arguments).rows())
     except (OSError, ValueError) as error:
         parser.exit(2, f"error: {error}\n")
     print(table(rows))

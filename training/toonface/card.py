@@ -59,8 +59,8 @@ L1 by who is drawn, all groups together:
   to three quarters of its height. Hats, scarves, hands before the face and profiles were never seen.
 - Trained on renderings: real photographs come out simpler. Strong side light leaves half a face dull, receding and curly
   hair are drawn as smooth patches with stray strokes, rimless glasses are lost or broken, narrowed eyes are hardly
-  drawn; beards are fainter than in the drawings they were learned from; of the lines of old faces those on the forehead are
-  drawn, finer ones beside eyes and mouth often not.
+  drawn; beards are fainter than in the drawings they were learned from; of the lines of old faces the finer
+  ones beside the eyes are often left out, and a smooth forehead gets one or two that are not there.
 - A group is a manner of drawing, chosen by the game. The model does not tell anybody's age or gender.
 - The new groups saw {few_pairs} people each: hair styles and ages beyond those fall back on the base group's.
 """
@@ -75,8 +75,8 @@ JUDGED = ", and as the discriminators know cartoons"
 COMMAND = """python -m toonface.train --config configs/stage1.toml --data DATA --out RUN/base
 python -m toonface.train --config configs/stage2.toml --data DATA --out RUN/all --init RUN/base/last.pt
 python -m toonface.train --config configs/polish.toml --data DATA --out RUN/polish --init RUN/all/last.pt{photos}"""
-ABLATION = """Stage 2 against simpler ways with the same few pairs and the same budget (`training/configs/ablation.toml`: 64 x 64
-pixels, {pairs} held-out pairs a group).
+ABLATION = """Ours against simpler ways with the same few pairs and the same budget: (b) and (c) went through the same runs as ours,
+of which each is a row: `training/toonface/ablation.py`. {pairs} held-out pairs a group.
 
 {table}"""
 

@@ -13,7 +13,7 @@ from safetensors.torch import load_file, save_file
 from .config import ModelConfig, build_generator
 from .groups import Generator, State
 
-BRANCH_LIMIT = 100_000
+BRANCH_LIMIT = 250_000
 
 
 def manifest(name: str, model: ModelConfig, groups: Sequence[str]) -> str:
