@@ -39,7 +39,7 @@ def test_manifest_text() -> None:
 
 
 def test_a_large_branch_is_refused(tmp_path: Path, settings: config.Config) -> None:
-    settings.model.base_channels, settings.model.branch = 16, ["stem", "decode1"]
+    settings.model.base_channels, settings.model.branch = 16, ["decode1", "decode2", "decode3"]
     generator = config.build_generator(settings.model, 2)
     with pytest.raises(ValueError, match="branch of first"):
         package.write(tmp_path, "toon", generator, settings.model, settings.data.groups, half=False)
