@@ -1,5 +1,6 @@
 """The rules of training: who steps what, continuing a run, augmentation, losses, scores."""
 
+import argparse
 import copy
 import dataclasses
 import os
@@ -12,6 +13,7 @@ import pytest
 import torch
 from PIL import Image
 from toonface import checkpoint, losses, scores
+from toonface.ablation import Ablation
 from toonface.augment import Augment
 from toonface.config import Config
 from toonface.data import Pairs, read_pairs
@@ -257,3 +259,11 @@ def test_a_checkpoint_of_another_shape_is_refused(settings: Config, pairs: Path)
     (pairs / "broken.pt").write_bytes(b"no checkpoint")
     with pytest.raises(ValueError, match="broken.pt is not a checkpoint"):
         checkpoint.load(pairs / "broken.pt")
+
+
+def test_the_ablation_wants_a_run_of_ours_for_each_config() -> None:
+    one, two = Path("a/stage2.toml"), Path("a/polish.toml")
+    with pytest.raises(ValueError, match="got 1 for 2"):
+        Ablation(argparse.Namespace(config=[one, two], ours=[Path("last.pt")]))
+    with pytest.raises(ValueError, match="two files have one name"):
+        Ablation(argparse.Namespace(config=[one, Path("b/stage2.toml")], ours=[Path("last.pt")] * 2))

@@ -41,10 +41,10 @@ def alone(settings: config.Config, group: str) -> config.Config:
 
 
 def trained(
-    settings: config.Config, pairs: Pairs, unpaired: Tuple[Optional[Tensor], Optional[Tensor]], init: Optional[Path], kept: Path
+    settings: config.Config, pairs: List[Pairs], unpaired: Tuple[Optional[Tensor], ...], init: Optional[Path], kept: Path
 ) -> Generator:
     """The averaged weights after one config; `unpaired`: photographs and backdrops. What is there is not made again."""
-    trainer = Trainer(settings, [pairs], *unpaired)
+    trainer = Trainer(settings, pairs, *unpaired)
     if kept.exists():
         trainer.resume(kept)
     elif init:
@@ -63,6 +63,8 @@ class Ablation:
     def __init__(self, arguments: argparse.Namespace):
         if len(arguments.ours) != len(arguments.config):
             raise ValueError(f"--ours: one checkpoint for each config, got {len(arguments.ours)} for {len(arguments.config)}")
+        if len({path.stem for path in arguments.config}) != len(arguments.config):
+            raise ValueError("--config: two files have one name, by which their runs are told apart; rename one")
         self.arguments = arguments
         self.settings = {path.stem: config.load(path) for path in arguments.config}
         last = list(self.settings.values())[-1]
@@ -82,11 +84,11 @@ class Ablation:
     def alone(self, way: str, index: int, init: Optional[Path]) -> Iterator[Dict[str, Any]]:
         """(b) and (c) of one group, after each config."""
         for stem, settings in self.settings.items():
-            pairs = read_training_pairs(settings, self.arguments.data)
-            unpaired = read_photos(self.arguments.photos, settings), read_backdrops(pairs, settings, self.arguments.data)
             own = alone(settings, self.groups[index])
+            pairs = read_training_pairs(own, self.arguments.data)
+            unpaired = read_photos(self.arguments.photos, own), read_backdrops(pairs, own, self.arguments.data)
             kept = self.arguments.out / f"{way}_{self.groups[index]}_{stem}.pt"
-            yield self.row(way, stem, index, trained(own, pairs[index], unpaired, init, kept), 0)
+            yield self.row(way, stem, index, trained(own, pairs, unpaired, init, kept), 0)
             init = kept
 
     def rows(self) -> Iterator[Dict[str, Any]]:
